@@ -1,0 +1,256 @@
+//! What may happen to an account: registering, signing in. The only place where rules live.
+//!
+//! Pages and API call the same functions and get the same refusals. Strangers learn as little as can be: a wrong
+//! password and an unknown name are one answer, after the same statement and the same hash. What registration
+//! reveals is one answer for a taken name and a taken address, as the API's contract says.
+
+pub mod passwords;
+pub mod rules;
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::client::Client;
+use crate::error::{Error, FieldError};
+use crate::hashing::{Hashing, Verdict};
+use crate::sessions::Sessions;
+use crate::store::accounts::{self as rows, Account, Keys};
+use crate::store::{self, Pool};
+use crate::tokens::Minted;
+use crate::world::World;
+
+/// What registration asks for, as received.
+pub struct Registration {
+    /// 3–32 of `A–Z a–z 0–9 . _ -`.
+    pub username: String,
+    /// An address.
+    pub email: String,
+    /// 8–128 characters.
+    pub password: Zeroizing<String>,
+}
+
+/// What signing in asks for, as received.
+pub struct Credentials {
+    /// A username or an address.
+    pub name: String,
+    /// The password.
+    pub password: Zeroizing<String>,
+}
+
+/// Somebody who just proved a password.
+pub struct SignedIn {
+    /// Who.
+    pub account: Account,
+    /// The session's access token.
+    pub access: Minted,
+}
+
+/// The rules, and what they need.
+pub struct Accounts {
+    pool: Pool,
+    hashing: Hashing,
+    sessions: Arc<Sessions>,
+    world: World,
+}
+
+impl Accounts {
+    /// Accounts kept in this database.
+    pub fn new(pool: Pool, hashing: Hashing, sessions: Arc<Sessions>, world: World) -> Self {
+        Self {
+            pool,
+            hashing,
+            sessions,
+            world,
+        }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a reason a field; [`Error::Taken`]; [`Error::Busy`]; [`Error::Unavailable`].
+    pub async fn register(&self, wanted: Registration, client: &Client) -> Result<Account, Error> {
+        let registered = self.try_register(wanted).await;
+        match &registered {
+            Ok(account) => self
+                .world
+                .log
+                .event("registered", client, Some(&account.id), &[]),
+            Err(error) => self.refused("registration_refused", error, client, None),
+        }
+        registered
+    }
+
+    async fn try_register(&self, wanted: Registration) -> Result<Account, Error> {
+        let Registration {
+            username,
+            email,
+            password,
+        } = wanted;
+        let mut faults = Vec::new();
+        faults.extend(
+            rules::username_fault(&username).map(|reason| FieldError::new("username", reason)),
+        );
+        faults.extend(rules::email_fault(&email).map(|reason| FieldError::new("email", reason)));
+        match passwords::length_fault(&password) {
+            Some(reason) => faults.push(FieldError::new("password", reason)),
+            // Judging takes milliseconds, too long for the executor.
+            None => {
+                let (context, password) = ([username.clone(), email.clone()], password.clone());
+                let weakness = self
+                    .hashing
+                    .beside(move || passwords::weakness(&password, &context))
+                    .await?;
+                faults.extend(weakness.map(|reason| FieldError::new("password", reason)));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        let keys = Keys {
+            username: rules::username_key(&username),
+            email: rules::email_key(&email),
+        };
+        // Hashed before anyone asks whether the name is free, so that the answer's time says nothing about it.
+        let password_hash = self
+            .hashing
+            .hash(password, self.world.chance.bytes()?)
+            .await?;
+        let account = Account {
+            id: self.world.chance.id()?,
+            username,
+            email,
+            password_hash,
+            created_at: self.world.clock.unix(),
+        };
+        let inserted = rows::insert(&self.pool, &account, &keys).await?;
+        if inserted {
+            Ok(account)
+        } else {
+            Err(Error::Taken)
+        }
+    }
+
+    /// Checks a password and starts a session.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`] for a wrong password and an unknown name alike; [`Error::Invalid`] for a name that
+    /// cannot be one; [`Error::Busy`]; [`Error::Unavailable`].
+    pub async fn log_in(
+        &self,
+        credentials: Credentials,
+        client: &Client,
+    ) -> Result<SignedIn, Error> {
+        if let Some(reason) = rules::name_fault(&credentials.name) {
+            return Err(Error::Invalid(vec![FieldError::new("username", reason)]));
+        }
+        let account = self.find(&credentials.name).await?;
+        match self.try_log_in(credentials.password, &account).await {
+            Ok(()) => {}
+            Err(error) => {
+                self.refused("login_refused", &error, client, account.as_ref());
+                return Err(error);
+            }
+        }
+        let account = account.ok_or(Error::WrongPassword)?;
+        let access = self.sessions.start(&account)?;
+        self.world.log.event(
+            "logged_in",
+            client,
+            Some(&account.id),
+            &[("method", "password")],
+        );
+        Ok(SignedIn { account, access })
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Account>, Error> {
+        // A username holds no "@", so the two cannot be confused.
+        Ok(if name.contains('@') {
+            rows::by_email(&self.pool, &rules::email_key(name)).await?
+        } else {
+            rows::by_username(&self.pool, &rules::username_key(name)).await?
+        })
+    }
+
+    async fn try_log_in(
+        &self,
+        password: Zeroizing<String>,
+        account: &Option<Account>,
+    ) -> Result<(), Error> {
+        // Nobody has a password that registration refuses; a longer one costs the same hash and no more.
+        let possible = passwords::length_fault(&password).is_none();
+        let tried = if possible {
+            password.clone()
+        } else {
+            Zeroizing::default()
+        };
+        let stored = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        match self.hashing.verify(tried, stored).await? {
+            Verdict::Right if possible => Ok(()),
+            Verdict::Outdated if possible => {
+                if let Some(account) = account {
+                    self.renew(account, password).await;
+                }
+                Ok(())
+            }
+            _ => Err(Error::WrongPassword),
+        }
+    }
+
+    /// Stores the hash anew with today's parameters. The password was right, so nothing that fails here may keep
+    /// the owner out: the next login tries again.
+    async fn renew(&self, account: &Account, password: Zeroizing<String>) {
+        let Ok(salt) = self.world.chance.bytes() else {
+            return;
+        };
+        if let Ok(hash) = self.hashing.hash(password, salt).await {
+            // The fault is in the log already.
+            let _ = rows::replace_hash(&self.pool, &account.id, &account.password_hash, &hash)
+                .await
+                .map_err(Error::from);
+        }
+    }
+
+    /// Starts a session for an account that was just registered.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the system gives no random bytes.
+    pub fn sign_in_new(&self, account: Account, client: &Client) -> Result<SignedIn, Error> {
+        let access = self.sessions.start(&account)?;
+        self.world.log.event(
+            "logged_in",
+            client,
+            Some(&account.id),
+            &[("method", "registration")],
+        );
+        Ok(SignedIn { account, access })
+    }
+
+    /// Tells the log that somebody signed out.
+    pub fn log_out(&self, account: Option<&str>, client: &Client) {
+        self.world.log.event("logged_out", client, account, &[]);
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self
+            .pool
+            .ping()
+            .await
+            .map_err(|fault: store::Fault| fault)?)
+    }
+
+    fn refused(&self, event: &str, error: &Error, client: &Client, account: Option<&Account>) {
+        self.world.log.event(
+            event,
+            client,
+            account.map(|account| account.id.as_str()),
+            &[("reason", error.row().code)],
+        );
+    }
+}

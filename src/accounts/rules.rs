@@ -1,0 +1,123 @@
+//! What a username and an address may be, and when two are the same. Every reason says what to do.
+
+use email_address::{EmailAddress, Options};
+
+/// The longest address (RFC 5321 section 4.5.3.1.3, less the brackets).
+const LONGEST_EMAIL: usize = 254;
+
+/// Why this cannot be a username, if so.
+pub fn username_fault(username: &str) -> Option<&'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !(3..=32).contains(&username.chars().count()) {
+        Some("Choose a username of 3 to 32 characters.")
+    } else if !username.bytes().all(allowed) {
+        Some("Use letters, digits, dot, underscore and hyphen only.")
+    } else if !username.as_bytes()[0].is_ascii_alphanumeric() {
+        Some("Begin the username with a letter or a digit.")
+    } else {
+        None
+    }
+}
+
+/// The form in which usernames are compared.
+pub fn username_key(username: &str) -> String {
+    username.to_ascii_lowercase()
+}
+
+/// Why this cannot be an address, if so.
+pub fn email_fault(email: &str) -> Option<&'static str> {
+    let options = Options::default()
+        .with_required_tld()
+        .without_domain_literal()
+        .without_display_text();
+    if email.len() > LONGEST_EMAIL {
+        Some("Use an address of at most 254 characters.")
+    } else if has_control(email)
+        || email.contains(char::is_whitespace)
+        || EmailAddress::parse_with_options(email, options).is_err()
+    {
+        Some("Enter an address like name@example.org.")
+    } else {
+        None
+    }
+}
+
+/// The form in which addresses are compared: without regard to case, in both parts. The standard lets the part
+/// before the @ tell cases apart, but no mail service of note does, and people type either.
+pub fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+/// Why this can be neither a username nor an address at login, if so.
+pub fn name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("Enter your username or email.")
+    } else if name.len() > LONGEST_EMAIL || has_control(name) {
+        Some("Enter your username or email as you registered it.")
+    } else {
+        None
+    }
+}
+
+fn has_control(text: &str) -> bool {
+    text.contains(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames() {
+        for good in ["abc", "A.b_c-1", "0day", &"a".repeat(32)] {
+            assert_eq!(username_fault(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "ab",
+            ".abc",
+            "-abc",
+            "_abc",
+            "a b",
+            "a@b",
+            "añb",
+            "abc\n",
+            "ab\0",
+            &"a".repeat(33),
+        ] {
+            assert!(username_fault(bad).is_some(), "{bad:?}");
+        }
+        assert_eq!(username_key("A.b"), username_key("a.B"));
+    }
+
+    #[test]
+    fn addresses() {
+        for good in [
+            "a@b.example",
+            "first.last+tag@sub.example.org",
+            "ü@münchen.example",
+        ] {
+            assert_eq!(email_fault(good), None, "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(243));
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.example",
+            "a@b",
+            "a b@c.example",
+            "a@b.example\n",
+            "A <a@b.example>",
+            "a@[127.0.0.1]",
+            "a@b..example",
+            "\"a b\"@c.example",
+            "a@b.example\0",
+            "a\u{85}@b.example",
+            &long,
+        ] {
+            assert!(email_fault(bad).is_some(), "{bad:?}");
+        }
+        assert_eq!(email_key("Ana@Example.ORG"), email_key("ana@example.org"));
+    }
+}

@@ -1,0 +1,33 @@
+//! JSON for programs.
+//!
+//! Conventions: bodies and answers are JSON objects (the token endpoint also reads OAuth's form); answers are never
+//! stored; errors are problems (RFC 9457), whose `detail` older clients read; 400 for what cannot be parsed, 422 with
+//! a reason per field for what can but is not allowed. Two quirks stem from the API's first clients: a taken name is
+//! 400, and a wrong password is 401 where OAuth would say 400.
+
+mod account;
+mod docs;
+mod health;
+mod secure_data;
+mod token;
+
+use rocket::{Route, routes};
+
+pub use docs::document;
+
+/// Everything mounted for programs.
+pub fn routes() -> Vec<Route> {
+    routes![
+        account::register,
+        account::me,
+        token::submit,
+        secure_data::show,
+        health::live,
+        health::ready,
+    ]
+}
+
+/// The API document and its page, where the settings want them.
+pub fn docs_routes() -> Vec<Route> {
+    routes![docs::page, docs::json, docs::file]
+}

@@ -1,0 +1,87 @@
+//! `/openapi.json` and `/docs`: the API as a document, and a page to try it on.
+
+use rocket::http::Status;
+use rocket::{State, get};
+use utoipa::openapi::security::{
+    Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Server};
+use utoipa::{Modify, OpenApi};
+
+use super::{account, health, secure_data, token};
+use crate::error::Error;
+use crate::guard::Visitor;
+use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured."),
+    paths(account::register, token::submit, account::me, secure_data::show, health::live, health::ready),
+    components(schemas(Problem)),
+    modifiers(&Security, &Problems)
+)]
+struct Api;
+
+/// The two ways to name a token: let the page fetch one, or paste it.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let Some(components) = document.components.as_mut() else {
+            return;
+        };
+        let password = Flow::Password(Password::new("auth/token", Scopes::new()));
+        components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([password])));
+        components.add_security_scheme(
+            "bearer",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
+    }
+}
+
+/// Every error has the same body: said here once for all.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        let operations = document
+            .paths
+            .paths
+            .values_mut()
+            .flat_map(|path| [&mut path.get, &mut path.post]);
+        for operation in operations.flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                if let (true, RefOr::T(response)) = (status.as_str() >= "400", response) {
+                    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                    response
+                        .content
+                        .insert("application/problem+json".into(), RefOr::T(problem));
+                }
+            }
+        }
+    }
+}
+
+/// The document, for a service mounted at `base`.
+pub fn document(base: &str) -> Document {
+    let mut document = Api::openapi();
+    document.servers = (!base.is_empty()).then(|| vec![Server::new(base)]);
+    document
+}
+
+#[get("/openapi.json")]
+pub fn json(site: &State<Site>) -> Answer<Document> {
+    Answer(Status::Ok, document(&site.base))
+}
+
+#[get("/docs")]
+pub fn page(site: &State<Site>, _visitor: Visitor) -> Page {
+    Page::new("docs.html")
+        .with("openapi_url", &format!("{}/openapi.json", site.base))
+        .for_docs()
+}
+
+#[get("/docs/<name>")]
+pub fn file(name: &str) -> Result<Static, Error> {
+    swagger_file(name).ok_or(Error::NotFound)
+}

@@ -1,0 +1,104 @@
+//! `/auth/token`: this service's own log-in call, in OAuth's shape so that every OAuth client library can make it. It
+//! is no grant for third parties (RFC 9700 section 2.4).
+
+use rocket::http::Status;
+use rocket::{State, post};
+use serde::Serialize;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::accounts::{Accounts, Credentials};
+use crate::client::Client;
+use crate::error::Error;
+use crate::guard::{Body, Fields, Kinds, Posted, Query};
+use crate::view::Answer;
+
+/// Who wants a token. Other members are ignored, as OAuth wants (RFC 6749 section 3.2).
+#[derive(ToSchema)]
+pub struct TokenRequest {
+    /// `password`, which is also what its absence means.
+    #[schema(example = "password")]
+    grant_type: Option<String>,
+    /// The username or the address.
+    #[schema(required, example = "marguerite")]
+    username: Option<String>,
+    /// The password.
+    #[schema(required, value_type = String, format = "password", example = "quartz balloon tundra")]
+    password: Option<Zeroizing<String>>,
+}
+
+impl Body for TokenRequest {
+    const KINDS: Kinds = Kinds::FormOrJson;
+    const LENIENT: bool = true;
+
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            grant_type: fields.optional("grant_type"),
+            username: fields.optional("username"),
+            password: fields.optional("password").map(Zeroizing::new),
+        }
+    }
+}
+
+/// A token (RFC 6749 section 5.1).
+#[derive(Serialize, ToSchema)]
+pub struct TokenAnswer {
+    /// The token, to be sent as `Authorization: Bearer …`.
+    access_token: String,
+    /// `bearer`.
+    token_type: &'static str,
+    /// How long it lives, in seconds.
+    expires_in: i64,
+}
+
+/// Log in and get a token.
+///
+/// This service's own first-party call. It has OAuth's shape for the sake of client libraries and is no OAuth grant
+/// for third parties.
+#[utoipa::path(
+    post, path = "/auth/token", tag = "tokens",
+    request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "application/json"))),
+    responses(
+        (status = 200, description = "A token.", body = TokenAnswer),
+        (status = 400, description = "A parameter is missing, the grant type is unknown, the body cannot be parsed, or credentials stand in the query."),
+        (status = 401, description = "Name and password do not belong together."),
+        (status = 403, description = "Sent by another site."),
+        (status = 408, description = "The body took too long."),
+        (status = 413, description = "The body is too large."),
+        (status = 415, description = "The body is neither a form nor JSON."),
+        (status = 422, description = "A field needs another value."),
+        (status = 503, description = "Too busy, or the database does not answer.")
+    )
+)]
+#[post("/auth/token", data = "<body>")]
+pub async fn submit(
+    _query: Query,
+    body: Posted<TokenRequest>,
+    client: &Client,
+    accounts: &State<Accounts>,
+) -> Result<Answer<TokenAnswer>, Error> {
+    let TokenRequest {
+        grant_type,
+        username,
+        password,
+    } = body.0;
+    if grant_type.is_some_and(|grant| grant != "password") {
+        return Err(Error::UnsupportedGrant);
+    }
+    let name = username
+        .filter(|name| !name.is_empty())
+        .ok_or(Error::MissingParameter("username"))?;
+    let password = password
+        .filter(|password| !password.is_empty())
+        .ok_or(Error::MissingParameter("password"))?;
+    let access = accounts
+        .log_in(Credentials { name, password }, client)
+        .await?
+        .access;
+    let answer = TokenAnswer {
+        access_token: access.token,
+        token_type: "bearer",
+        expires_in: access.expires_in,
+    };
+    Ok(Answer(Status::Ok, answer))
+}

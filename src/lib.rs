@@ -1,0 +1,289 @@
+//! **Vestibule**: a login service in Rust on Rocket.
+//!
+//! People register and log in through HTML forms, programs through a JSON token endpoint. A JWT travels in an
+//! HttpOnly cookie or as a Bearer header, and one request guard, [`Caller`], protects what only somebody signed in
+//! may see.
+//!
+//! # The map
+//!
+//! > Accounts says what may happen. Store remembers it. Pages and API only translate. World is everything we cannot
+//! > compute.
+//!
+//! Modules import from left to right only; a test holds the order:
+//!
+//! `config world error json client log templates hashing → store → tokens → sessions → accounts → view → guard →
+//! pages | api | admin → lib`
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | the settings, checked once at launch |
+//! | [`world`] | time, chance, and where log lines go: what a test sets |
+//! | [`error`] | every reason to refuse, and the one table of how it is said |
+//! | [`json`], [`client`], [`log`], [`templates`], [`hashing`] | one thing each: strict JSON, the caller's address, lines for the operator, embedded files, the Argon2 pool |
+//! | [`store`] | the database: one file per table. sqlx is named nowhere else |
+//! | [`tokens`] | the key ring, minting and verifying |
+//! | [`sessions`] | being signed in |
+//! | [`accounts`] | the rules: registering, logging in, what a password must be |
+//! | [`view`] | how anything becomes a response |
+//! | [`guard`] | who is calling and what they sent: the only reader of credentials and bodies |
+//! | [`pages`], [`api`] | HTML and JSON: translate, and call accounts |
+//! | [`admin`] | the command line |
+//!
+//! # One login, form to cookie
+//!
+//! `POST /login` → `pages::login::submit` takes [`guard::Posted`] (sent by this site, small, in time, each field once)
+//! → [`accounts::Accounts::log_in`]: find the account → one Argon2 hash *always*, on the hashing pool → an access token
+//! → a cookie and `303` to the remembered place. A refusal shows the form again with the same words as the JSON.
+//!
+//! # One bearer request
+//!
+//! `GET /secure-data` → [`Caller`]: Bearer first, then cookie → [`tokens::Tokens::verify`] (a token seen before is
+//! found by its exact bytes; its times are looked at again) → handler. No database.
+//!
+//! # Invariants
+//!
+//! - The guarded path touches no database and no hash.
+//! - No handler reads a body or a credential by itself: they come from [`guard`], which checks where they come from.
+//! - No route changes anything on GET.
+//! - Nothing hashes on the async executor.
+//! - A login of an unknown name runs the same statements and the same hash as that of a known one.
+//! - No secret has `Debug`, and none is in a log line, an error text or a query string.
+//! - Only `store` names sqlx, only `store::pool` asks which database it is, only `world` reads the clock.
+
+pub mod accounts;
+pub mod admin;
+pub mod api;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod guard;
+pub mod hashing;
+pub mod json;
+pub mod log;
+pub mod pages;
+pub mod sessions;
+pub mod store;
+pub mod templates;
+pub mod tokens;
+pub mod view;
+pub mod world;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+
+use rocket::fairing::{AdHoc, Fairing, Info, Kind};
+use rocket::figment::Figment;
+use rocket::shield::Shield;
+use rocket::{Build, Config, Data, Orbit, Request, Response, Rocket};
+
+pub use guard::{Caller, Visitor, catchers};
+pub use view::Next;
+
+use accounts::Accounts;
+use config::{Fault, Settings};
+use error::Error;
+use hashing::Hashing;
+use sessions::Sessions;
+use store::{Db, Pool};
+use templates::Templates;
+use tokens::{Names, Ring, ServerSecret, Tokens};
+use view::{Arrival, Assets, Site};
+use world::World;
+
+/// The service by itself, at `/`: its rules hold for every request.
+///
+/// # Errors
+/// Settings that are refused, a database that cannot be opened, a server secret that does not fit; in words.
+pub async fn rocket(figment: Figment, world: World) -> Result<Rocket<Build>, Fault> {
+    let house = House::furnish(&figment, "", world).await?;
+    // Rocket's own shield would add headers that ours replace.
+    Ok(house.open(rocket::custom(figment).attach(Shield::new())))
+}
+
+/// The service as a stage of another Rocket app, below a path of its own such as `/id`. It reads the same settings
+/// from the app's figment and leaves the app's other routes alone, except that [`Caller`] works on them.
+///
+/// To have strangers sent from the app's own pages to the login page and back, register [`catchers`] there.
+pub fn stage(base: &'static str, world: World) -> AdHoc {
+    AdHoc::try_on_ignite("Vestibule", move |rocket| async move {
+        let log = world.log.clone();
+        match House::furnish(rocket.figment(), base, world).await {
+            Ok(house) => Ok(house.open(rocket)),
+            Err(fault) => {
+                log.notice("error", "start_refused", &[("cause", &fault.to_string())]);
+                Err(rocket)
+            }
+        }
+    })
+}
+
+/// Everything that routes and guards ask for, ready.
+struct House {
+    settings: Settings,
+    site: Site,
+    templates: Templates,
+    log: log::Log,
+    pool: Pool,
+    sessions: Arc<Sessions>,
+    accounts: Accounts,
+}
+
+impl House {
+    async fn furnish(figment: &Figment, base: &str, world: World) -> Result<Self, Fault> {
+        check_base(base)?;
+        let settings = Settings::read(figment)?;
+        let rocket: Config = figment
+            .extract()
+            .map_err(|error| Fault(error.to_string()))?;
+        let (bound, configured) = (Arc::new(OnceLock::new()), Settings::bound_origin(&rocket));
+        let pool = open_database(&settings).await?;
+        let secret = ServerSecret::obtain(&settings, &world.chance)?;
+        let ring = Ring::open(&pool, &secret, settings.algorithm, &world).await?;
+        let names = Names {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            public: settings.public_url.clone(),
+            bound: Arc::clone(&bound),
+            configured: configured.clone(),
+        };
+        let tokens = Tokens::new(
+            ring,
+            names,
+            settings.access_minutes * 60,
+            world.clock.clone(),
+            world.chance.clone(),
+        );
+        let sessions = Arc::new(Sessions::new(tokens, world.clock.clone()));
+        let hashing = Hashing::start(settings.hashing)
+            .map_err(|error| Fault(format!("The hashing threads cannot start: {error}.")))?;
+        let templates =
+            Templates::new(world.log.clone()).map_err(|error| Fault(error.to_string()))?;
+        let first_id = world
+            .chance
+            .bytes()
+            .map_err(|error| Fault(error.to_string()))?;
+        Ok(Self {
+            site: Site {
+                base: base.to_owned(),
+                https: settings
+                    .public_url
+                    .as_ref()
+                    .map_or(rocket.tls_enabled(), config::Origin::https),
+                public: settings.public_url.clone(),
+                bound,
+                configured,
+                docs: settings.docs,
+                assets: Assets::below(base),
+                session_words: session_words(settings.access_minutes),
+                trusted: settings.trusted_proxies.clone(),
+                counter: AtomicU64::new(u64::from_le_bytes(first_id)),
+            },
+            templates,
+            log: world.log.clone(),
+            accounts: Accounts::new(pool.clone(), hashing, Arc::clone(&sessions), world),
+            pool,
+            sessions,
+            settings,
+        })
+    }
+
+    fn open(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        // Rocket's name for the root.
+        let base = if self.site.base.is_empty() {
+            "/"
+        } else {
+            &self.site.base
+        }
+        .to_owned();
+        let mut routes = [pages::routes(), api::routes(), guard::refused_routes()].concat();
+        if self.settings.docs {
+            routes.extend(api::docs_routes());
+        }
+        rocket
+            .attach(Front)
+            .mount(base.as_str(), routes)
+            .register(base.as_str(), catchers())
+            .manage(Db::from(self.pool))
+            .manage(self.settings)
+            .manage(self.site)
+            .manage(self.templates)
+            .manage(self.log)
+            .manage(self.sessions)
+            .manage(self.accounts)
+    }
+}
+
+fn check_base(base: &str) -> Result<(), Fault> {
+    let path =
+        base.starts_with('/') && base.len() > 1 && !base.ends_with('/') && !base.contains("//");
+    let plain = base
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.'));
+    if base.is_empty() || (path && plain) {
+        return Ok(());
+    }
+    Err(Fault(format!(
+        "{base:?} cannot be a mount base. Give the stage a path of its own, such as \"/id\"."
+    )))
+}
+
+async fn open_database(settings: &Settings) -> Result<Pool, Fault> {
+    let folder = settings.data_dir.display();
+    if settings.embedded || settings.server_secret.is_none() {
+        store::pool::make_data_dir(&settings.data_dir, settings.embedded).map_err(|error| {
+            Fault(format!(
+                "The data directory {folder} cannot be made: {error}."
+            ))
+        })?;
+    }
+    let figment = Figment::from(("url", settings.database_url.reveal()))
+        .merge(("max_connections", settings.database_connections));
+    let pool = <Pool as rocket_db_pools::Pool>::init(&figment).await;
+    pool.map_err(|error| Fault(format!("The database cannot be opened. {error}")))
+}
+
+fn session_words(minutes: i64) -> String {
+    match minutes {
+        1 => "You stay signed in for one minute on this device.".to_owned(),
+        _ => format!("You stay signed in for {minutes} minutes on this device."),
+    }
+}
+
+/// What happens at the front door, before any handler and after.
+struct Front;
+
+#[rocket::async_trait]
+impl Fairing for Front {
+    fn info(&self) -> Info {
+        Info {
+            name: "Vestibule's front door",
+            kind: Kind::Liftoff | Kind::Request | Kind::Response,
+        }
+    }
+
+    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        if let Some(site) = rocket.state::<Site>() {
+            // With port 0 the system chose.
+            let _ = site.bound.set(Settings::bound_origin(rocket.config()));
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        let Some(site) = request.rocket().state::<Site>() else {
+            return;
+        };
+        if !site.owns(request.uri().path().as_str()) {
+            return;
+        }
+        Arrival::of(request).announce();
+        if !guard::host_is_ours(request, site) {
+            guard::turn_away(request, &site.base, Error::ForeignHost);
+        }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        if Arrival::of(request).was_announced() {
+            guard::finish(request, response);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The program: no command serves; `vestibule --help` lists the others.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use rocket::fairing::AdHoc;
+use rocket::figment::Figment;
+use vestibule::admin::Line;
+use vestibule::config::{self, Fault, Settings};
+use vestibule::log::{Bridge, Log};
+use vestibule::world::{Clock, World};
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    let figment = config::figment();
+    let done = match line.carry_out(&figment) {
+        Ok(Some(code)) => Ok(code),
+        Ok(None) => rocket::execute(serve(figment)).map(|()| ExitCode::SUCCESS),
+        Err(fault) => Err(fault),
+    };
+    done.unwrap_or_else(|fault| {
+        eprintln!("{fault}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn serve(figment: Figment) -> Result<(), Fault> {
+    let log = Log::stdout(Clock::Real, Settings::read(&figment)?.log);
+    listen_to_libraries(&log);
+    let rocket = vestibule::rocket(figment, World::real(log.clone())).await?;
+    let ready = AdHoc::on_liftoff("ready", |rocket| {
+        Box::pin(async move {
+            let settings = rocket.state::<Settings>();
+            let public = settings.and_then(|settings| settings.public_url.clone());
+            let origin = public.unwrap_or_else(|| Settings::bound_origin(rocket.config()));
+            eprintln!("Vestibule is ready at {origin}");
+        })
+    });
+    let ended = rocket.attach(ready).launch().await;
+    log.flush();
+    let ended = ended.map_err(|error| Fault(in_words(&error)))?;
+    if let Some(database) = ended.state::<vestibule::store::Db>() {
+        database.close().await;
+    }
+    Ok(())
+}
+
+/// Warnings of libraries and panics become lines of our log. A panic's text is left out: it may quote a request.
+fn listen_to_libraries(log: &Log) {
+    if log::set_boxed_logger(Box::new(Bridge(log.clone()))).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        log.notice("error", "panic", &[("at", &place)]);
+    }));
+}
+
+fn in_words(error: &rocket::Error) -> String {
+    use rocket::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::Bind(cause) => format!(
+            "The address cannot be listened on: {cause}.\nAnother program may have it. Choose another port: ROCKET_PORT=8001"
+        ),
+        other => format!("The service cannot start: {other}."),
+    }
+}

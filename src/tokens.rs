@@ -1,0 +1,365 @@
+//! Access tokens: JWTs (RFC 7519) in the shape of RFC 9068, minted and verified here.
+//!
+//! Verification is strict on purpose (RFC 8725): the key decides the algorithm, never the header; every part is
+//! canonical base64url; no member stands twice; `crit` is never understood, hence refused (RFC 7515 section 4.1.11);
+//! type, issuer, audience and all three times are looked at, on our clock. Nothing of a token is used before its
+//! signature is good, except `kid`, which only picks from the ring.
+//!
+//! A signature costs 54 µs and a token is sent many times, so a good one is remembered by its whole bytes, within
+//! bounds. Its times are still looked at on every use.
+
+pub mod ring;
+mod seal;
+
+use std::sync::{Arc, OnceLock, RwLock};
+
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::crypto;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::config::Origin;
+use crate::error::Error;
+use crate::json;
+use crate::world::{Chance, Clock};
+
+pub use ring::Ring;
+pub use seal::ServerSecret;
+
+/// The longest token that is looked at. Ours are a tenth of it.
+const LONGEST: usize = 4096;
+
+/// How many bytes of good tokens are remembered: about four thousand tokens.
+const REMEMBERED: u64 = 4 * 1024 * 1024;
+
+/// Seconds by which another instance's clock may be ahead of ours when it stamps `iat` and `nbf`. None for `exp`: a
+/// token is dead when it says so.
+const LEEWAY: i64 = 60;
+
+/// The media type of an access token, and its `typ` (RFC 9068 section 2.1).
+const TYPE: &str = "at+jwt";
+
+/// `client_id` is required by RFC 9068; there are no clients here but the service's own pages and API.
+const CLIENT: &str = "vestibule";
+
+/// Mints and verifies.
+pub struct Tokens {
+    ring: RwLock<Arc<Ring>>,
+    names: Names,
+    /// Seconds.
+    lifetime: i64,
+    clock: Clock,
+    chance: Chance,
+    good: Cache<Box<str>, Arc<Claims>, ByBytes>,
+}
+
+/// Who issues tokens, and for whom.
+pub struct Names {
+    /// `None`: our own origin.
+    pub issuer: Option<String>,
+    /// `None`: the issuer.
+    pub audience: Option<String>,
+    /// Our own origin, where the operator said it.
+    pub public: Option<Origin>,
+    /// Else the bound one, known for certain only once the port is.
+    pub bound: Arc<OnceLock<Origin>>,
+    /// What that is until then.
+    pub configured: Origin,
+}
+
+impl Names {
+    fn issuer(&self) -> String {
+        let origin = || {
+            self.public
+                .as_ref()
+                .or(self.bound.get())
+                .unwrap_or(&self.configured)
+        };
+        self.issuer.clone().unwrap_or_else(|| origin().to_string())
+    }
+
+    fn audience(&self) -> String {
+        self.audience.clone().unwrap_or_else(|| self.issuer())
+    }
+}
+
+/// What a good token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The account's id: `sub`.
+    pub subject: String,
+    /// The name to show: `preferred_username`.
+    pub username: String,
+    /// When the password was last proven, in seconds since 1970.
+    pub auth_time: i64,
+    /// When it was minted.
+    pub issued_at: i64,
+    /// Not before.
+    pub not_before: i64,
+    /// When it dies.
+    pub expires_at: i64,
+}
+
+/// A new token.
+pub struct Minted {
+    /// The compact form. A secret: whoever holds it is the account until it expires.
+    pub token: String,
+    /// When it dies, in seconds since 1970.
+    pub expires_at: i64,
+    /// How long it lives, in seconds.
+    pub expires_in: i64,
+}
+
+/// Why a token is refused. For the log; the caller is only told that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not three parts of canonical base64url around JSON objects without doubles, or too long.
+    Malformed,
+    /// A header that asks for something we do not do: `crit`, another type.
+    Header,
+    /// No such key, or the key is for another algorithm.
+    Key,
+    /// The signature is not the key's.
+    Signature,
+    /// A claim is missing or of the wrong kind.
+    Claims,
+    /// Another issuer's, or for another audience.
+    Audience,
+    /// Not valid yet.
+    Early,
+    /// No longer valid.
+    Expired,
+}
+
+impl Refusal {
+    /// A word for the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Header => "header",
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::Claims => "claims",
+            Self::Audience => "audience",
+            Self::Early => "early",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Box<str>, Arc<Claims>> for ByBytes {
+    fn weight(&self, token: &Box<str>, claims: &Arc<Claims>) -> u64 {
+        // The constant stands for the entry, the claims' fixed part and the cache's own bookkeeping.
+        (token.len() + claims.subject.len() + claims.username.len() + 256) as u64
+    }
+}
+
+/// The payload as it is written.
+#[derive(Serialize)]
+struct Payload<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: &'a str,
+    auth_time: i64,
+    preferred_username: &'a str,
+}
+
+impl Tokens {
+    /// Tokens signed by the ring's current key, living `lifetime` seconds.
+    pub fn new(ring: Ring, names: Names, lifetime: i64, clock: Clock, chance: Chance) -> Self {
+        let good = Cache::with_weighter((REMEMBERED / 1024) as usize, REMEMBERED, ByBytes);
+        Self {
+            ring: RwLock::new(Arc::new(ring)),
+            names,
+            lifetime,
+            clock,
+            chance,
+            good,
+        }
+    }
+
+    /// How long a token lives, in seconds.
+    pub fn lifetime(&self) -> i64 {
+        self.lifetime
+    }
+
+    /// A token for this account, whose password was proven at `auth_time`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the system gives no random bytes.
+    pub fn mint(&self, subject: &str, username: &str, auth_time: i64) -> Result<Minted, Error> {
+        let ring = self.ring();
+        let key = ring.current();
+        let now = self.clock.unix();
+        let expires_at = now + self.lifetime;
+        let header = format!(
+            r#"{{"typ":"{TYPE}","alg":"{}","kid":"{}"}}"#,
+            key.algorithm().name(),
+            key.kid()
+        );
+        let payload = Payload {
+            iss: &self.names.issuer(),
+            aud: &self.names.audience(),
+            sub: subject,
+            client_id: CLIENT,
+            iat: now,
+            nbf: now,
+            exp: expires_at,
+            jti: &self.chance.id()?,
+            auth_time,
+            preferred_username: username,
+        };
+        let payload = serde_json::to_vec(&payload).map_err(|_| Error::Internal)?;
+        let message = format!(
+            "{}.{}",
+            BASE64URL_NOPAD.encode(header.as_bytes()),
+            BASE64URL_NOPAD.encode(&payload)
+        );
+        let signature = key.sign(message.as_bytes()).ok_or(Error::Internal)?;
+        Ok(Minted {
+            token: format!("{message}.{signature}"),
+            expires_at,
+            expires_in: self.lifetime,
+        })
+    }
+
+    /// What a token says, if it is good now.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        if token.len() > LONGEST {
+            return Err(Refusal::Malformed);
+        }
+        let claims = match self.good.get(token) {
+            Some(claims) => claims,
+            None => {
+                let claims = Arc::new(self.verify_whole(token)?);
+                self.in_time(&claims)?;
+                self.good.insert(token.into(), Arc::clone(&claims));
+                claims
+            }
+        };
+        self.in_time(&claims)?;
+        Ok(claims)
+    }
+
+    fn verify_whole(&self, token: &str) -> Result<Claims, Refusal> {
+        let ring = self.ring();
+        let payload = verified_payload(&ring, token)?;
+        let members = json::object(&payload).map_err(|_| Refusal::Malformed)?;
+        let issued_by_us = text(&members, "iss")? == self.names.issuer();
+        if !issued_by_us || !is_audience(&members, &self.names.audience())? {
+            return Err(Refusal::Audience);
+        }
+        text(&members, "client_id")?;
+        text(&members, "jti")?;
+        Ok(Claims {
+            subject: text(&members, "sub")?.to_owned(),
+            username: text(&members, "preferred_username")?.to_owned(),
+            auth_time: seconds(&members, "auth_time")?,
+            issued_at: seconds(&members, "iat")?,
+            not_before: seconds(&members, "nbf")?,
+            expires_at: seconds(&members, "exp")?,
+        })
+    }
+
+    fn in_time(&self, claims: &Claims) -> Result<(), Refusal> {
+        let now = self.clock.unix();
+        if now >= claims.expires_at {
+            return Err(Refusal::Expired);
+        }
+        if claims.not_before.max(claims.issued_at) > now + LEEWAY {
+            return Err(Refusal::Early);
+        }
+        Ok(())
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        // The ring is replaced whole, so even a poisoned lock holds a good one.
+        Arc::clone(
+            &self
+                .ring
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    }
+}
+
+/// The payload of a compact JWS whose signature is good by the ring (RFC 7515 section 5.2).
+///
+/// # Errors
+/// Why it is not.
+pub fn verified_payload(ring: &Ring, token: &str) -> Result<Vec<u8>, Refusal> {
+    let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(Refusal::Malformed)?;
+    let decoded = |part: &str| {
+        BASE64URL_NOPAD
+            .decode(part.as_bytes())
+            .map_err(|_| Refusal::Malformed)
+    };
+    let payload = decoded(payload)?;
+    decoded(signature)?;
+    let header = json::object(&decoded(header)?).map_err(|_| Refusal::Malformed)?;
+    let member = |name| header.get(name).and_then(Value::as_str);
+    // `b64`, `zip` and their like would need `crit`; none of it is understood here.
+    if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
+        return Err(Refusal::Header);
+    }
+    let key = ring
+        .by_kid(member("kid").ok_or(Refusal::Key)?)
+        .ok_or(Refusal::Key)?;
+    if member("alg") != Some(key.algorithm().name()) {
+        return Err(Refusal::Key);
+    }
+    let typ = member("typ").ok_or(Refusal::Header)?;
+    let typ = typ.strip_prefix("application/").unwrap_or(typ);
+    if !typ.eq_ignore_ascii_case(TYPE) {
+        return Err(Refusal::Header);
+    }
+    match crypto::verify(
+        signature,
+        message.as_bytes(),
+        key.verifying(),
+        key.jwt_algorithm(),
+    ) {
+        Ok(true) => Ok(payload),
+        _ => Err(Refusal::Signature),
+    }
+}
+
+fn text<'m>(members: &'m Map<String, Value>, name: &str) -> Result<&'m str, Refusal> {
+    members
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or(Refusal::Claims)
+}
+
+/// A NumericDate (RFC 7519 section 2), in whole seconds, as we write them.
+fn seconds(members: &Map<String, Value>, name: &str) -> Result<i64, Refusal> {
+    // Far enough that no sum of ours overflows.
+    const LAST: i64 = 1 << 48;
+    members
+        .get(name)
+        .and_then(Value::as_i64)
+        .filter(|at| (0..LAST).contains(at))
+        .ok_or(Refusal::Claims)
+}
+
+fn is_audience(members: &Map<String, Value>, wanted: &str) -> Result<bool, Refusal> {
+    match members.get("aud") {
+        Some(Value::String(one)) => Ok(one == wanted),
+        Some(Value::Array(many)) => Ok(many.iter().any(|one| one.as_str() == Some(wanted))),
+        _ => Err(Refusal::Claims),
+    }
+}

@@ -1,0 +1,165 @@
+//! The server secret, and what it seals: AES-256-GCM, bound to the place where the sealed thing stands.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use crate::config::{Fault, Secret, Settings};
+use crate::world::Chance;
+
+/// Where the secret stands in the data directory, when nobody gave one.
+const FILE: &str = "server-secret";
+
+/// The one secret of an installation. Other keys are derived from it, one a purpose.
+pub struct ServerSecret {
+    sealing: RandomizedNonceKey,
+}
+
+impl ServerSecret {
+    /// The secret from the settings; else from its file, which is made (0600) at the first start.
+    ///
+    /// # Errors
+    /// A file that cannot be read or made, or one that holds less than 32 characters.
+    pub fn obtain(settings: &Settings, chance: &Chance) -> Result<Self, Fault> {
+        match &settings.server_secret {
+            Some(secret) => Self::derive(secret),
+            None => Self::derive(&from_file(&settings.data_dir.join(FILE), chance)?),
+        }
+    }
+
+    fn derive(secret: &Secret) -> Result<Self, Fault> {
+        let impossible = |_: Unspecified| Fault("The server secret could not be used.".into());
+        let mut key = Zeroizing::new([0; 32]);
+        // HKDF (RFC 5869) with one label a purpose, so that no key serves two.
+        Salt::new(HKDF_SHA256, b"vestibule")
+            .extract(secret.reveal().as_bytes())
+            .expand(&[b"seal v1"], HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut *key))
+            .map_err(impossible)?;
+        Ok(Self {
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(impossible)?,
+        })
+    }
+
+    /// Seals bytes for one place.
+    ///
+    /// # Errors
+    /// The system gave no random nonce.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let mut sealed = plain.to_vec();
+        let nonce = self
+            .sealing
+            .seal_in_place_append_tag(Aad::from(place), &mut sealed)?;
+        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for this place; `None` for another secret, another place, or altered bytes.
+    pub fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, rest) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut opened = Zeroizing::new(rest.to_vec());
+        let length = self
+            .sealing
+            .open_in_place(nonce, Aad::from(place), &mut opened)
+            .ok()?
+            .len();
+        opened.truncate(length);
+        Some(opened)
+    }
+}
+
+fn from_file(path: &Path, chance: &Chance) -> Result<Secret, Fault> {
+    let failed = |error: std::io::Error| {
+        Fault(format!(
+            "The server secret {} cannot be used: {error}.",
+            path.display()
+        ))
+    };
+    if !path.exists() {
+        let fresh = chance
+            .bytes::<32>()
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        make_file(path, &Zeroizing::new(HEXLOWER.encode(&fresh))).map_err(failed)?;
+    }
+    let secret = Secret::new(
+        std::fs::read_to_string(path)
+            .map_err(failed)?
+            .trim_end()
+            .to_owned(),
+    );
+    if secret.reveal().len() < 32 {
+        return Err(Fault(format!(
+            "{} holds less than 32 characters. Put the old secret back.",
+            path.display()
+        )));
+    }
+    Ok(secret)
+}
+
+/// Writes the file beside its place and links it there whole: a crash leaves no half secret, and of two starts at
+/// once the second finds the first one's.
+fn make_file(path: &Path, text: &str) -> std::io::Result<()> {
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let _ = std::fs::remove_file(&draft);
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&draft)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    let linked = match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    };
+    std::fs::remove_file(&draft)?;
+    linked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> ServerSecret {
+        ServerSecret::derive(&Secret::new(text.into())).unwrap()
+    }
+
+    #[test]
+    fn only_the_same_secret_and_place_open_it() {
+        let ours = secret("0123456789abcdef0123456789abcdef");
+        let sealed = ours.seal("a/1", b"key").unwrap();
+        assert_eq!(ours.unseal("a/1", &sealed).unwrap().as_slice(), b"key");
+        assert!(ours.unseal("a/2", &sealed).is_none());
+        assert!(
+            secret("another secret, as long as that one")
+                .unseal("a/1", &sealed)
+                .is_none()
+        );
+        for bit in 0..sealed.len() * 8 {
+            let mut altered = sealed.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(ours.unseal("a/1", &altered).is_none(), "bit {bit}");
+        }
+        assert!(ours.unseal("a/1", &sealed[..5]).is_none());
+        assert_ne!(sealed, ours.seal("a/1", b"key").unwrap());
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let first = from_file(&path, &Chance::real()).unwrap();
+        let again = from_file(&path, &Chance::real()).unwrap();
+        assert!(first.reveal() == again.reveal() && first.reveal().len() == 64);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,148 @@
+//! The service as it is seen from outside, and each request as it arrived.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use ipnet::IpNet;
+use rocket::Request;
+
+use super::Assets;
+use crate::client::{self, Client};
+use crate::config::Origin;
+use crate::error::Error;
+
+/// The service as it is seen from outside.
+pub struct Site {
+    /// Where it is mounted: empty when it stands alone, else a path such as `/id`.
+    pub base: String,
+    /// What the operator says people see.
+    pub public: Option<Origin>,
+    /// Where the process is bound, known for certain once it is.
+    pub bound: Arc<OnceLock<Origin>>,
+    /// Where it is bound by the settings.
+    pub configured: Origin,
+    /// Whether people reach it over https, which decides cookies and HSTS.
+    pub https: bool,
+    /// Whether the API page is served.
+    pub docs: bool,
+    /// Where static files are.
+    pub assets: Assets,
+    /// How long one stays signed in, as a sentence.
+    pub session_words: String,
+    /// Peers whose forwarding headers are believed.
+    pub trusted: Vec<IpNet>,
+    /// The number of the next request; starts anywhere.
+    pub counter: AtomicU64,
+}
+
+impl Site {
+    /// The address that this process is bound to.
+    pub fn bound(&self) -> &Origin {
+        self.bound.get().unwrap_or(&self.configured)
+    }
+
+    /// Whether a path is ours. A stage leaves the other paths of its app alone.
+    pub fn owns(&self, path: &str) -> bool {
+        path.strip_prefix(&self.base)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The path below the mount base.
+    pub fn inside<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(&self.base).unwrap_or(path)
+    }
+
+    fn next_id(&self) -> String {
+        // An odd step visits every number once and makes neighbours look unlike.
+        format!(
+            "{:016x}",
+            self.counter
+                .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+        )
+    }
+}
+
+/// A request as it arrived, and what was found out about it on the way.
+pub struct Arrival {
+    /// When.
+    pub at: Instant,
+    /// From where, and under which id.
+    pub client: Client,
+    refused: Mutex<Option<Error>>,
+    shown: OnceLock<Shown>,
+    announced: OnceLock<()>,
+}
+
+/// Who is signed in, as pages and the log show it.
+pub struct Shown {
+    /// The account's id.
+    pub account: String,
+    /// The name.
+    pub username: String,
+}
+
+impl Arrival {
+    /// This request's arrival. The first to ask makes it: a fairing, long before anything else.
+    pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(|| Self::new(request))
+    }
+
+    fn new(request: &Request<'_>) -> Self {
+        let site = request.rocket().state::<Site>();
+        // Requests without a peer are a test's, made without a network.
+        let peer = request
+            .remote()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
+        let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
+        let trusted = site.map_or(&[] as &[IpNet], |site| &site.trusted);
+        let client = Client {
+            address: client::address(peer, forwarded.into_iter(), trusted),
+            request_id: site.map(Site::next_id).unwrap_or_default(),
+        };
+        Self {
+            at: Instant::now(),
+            client,
+            refused: Mutex::default(),
+            shown: OnceLock::new(),
+            announced: OnceLock::new(),
+        }
+    }
+
+    /// Says that fairings see this request and will finish it.
+    pub fn announce(&self) {
+        let _ = self.announced.set(());
+    }
+
+    /// Whether they do. Rocket shows them no request whose method it does not know.
+    pub fn was_announced(&self) -> bool {
+        self.announced.get().is_some()
+    }
+
+    /// Leaves the reason for the catcher, which sees only a status.
+    pub fn refuse(&self, error: Error) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// The reason that was left.
+    pub fn refused(&self) -> Option<Error> {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Remembers who is signed in, for the page's head and the log's line.
+    pub fn show(&self, account: &str, username: &str) {
+        self.shown.get_or_init(|| Shown {
+            account: account.to_owned(),
+            username: username.to_owned(),
+        });
+    }
+
+    /// Who is signed in, if somebody asked.
+    pub fn shown(&self) -> Option<&Shown> {
+        self.shown.get()
+    }
+}

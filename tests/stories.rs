@@ -1,0 +1,3 @@
+//! Stories told through the front door, each on a fresh database.
+
+mod house;
