@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 use vestibule::admin::Line;
@@ -36,13 +37,18 @@ async fn serve(figment: Figment) -> Result<(), Fault> {
             eprintln!("Vestibule is ready at {origin}");
         })
     });
+    let database = rocket.state::<vestibule::store::Db>().cloned();
     let ended = rocket.attach(ready).launch().await;
-    log.flush();
-    let ended = ended.map_err(|error| Fault(in_words(&error)))?;
-    if let Some(database) = ended.state::<vestibule::store::Db>() {
+    // Not at the shutdown's beginning: requests that are still answered need it.
+    if let Some(database) = database {
         database.close().await;
     }
-    Ok(())
+    log.flush();
+    match ended.as_ref().map_err(rocket::Error::kind) {
+        // A client that kept its connection open past the grace is no fault of the service.
+        Ok(_) | Err(ErrorKind::Shutdown(..)) => Ok(()),
+        Err(kind) => Err(Fault(in_words(kind))),
+    }
 }
 
 /// Warnings of libraries and panics become lines of our log. A panic's text is left out: it may quote a request.
@@ -60,11 +66,11 @@ fn listen_to_libraries(log: &Log) {
     }));
 }
 
-fn in_words(error: &rocket::Error) -> String {
-    use rocket::error::ErrorKind;
-    match error.kind() {
+fn in_words(error: &ErrorKind) -> String {
+    match error {
         ErrorKind::Bind(cause) => format!(
-            "The address cannot be listened on: {cause}.\nAnother program may have it. Choose another port: ROCKET_PORT=8001"
+            "The address cannot be listened on: {cause}.\n\
+             Another program may have it. Choose another port: ROCKET_PORT=8001"
         ),
         other => format!("The service cannot start: {other}."),
     }

@@ -18,26 +18,9 @@ use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
     info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured."),
     paths(account::register, token::submit, account::me, secure_data::show, health::live, health::ready),
     components(schemas(Problem)),
-    modifiers(&Security, &Problems)
+    modifiers(&Problems)
 )]
 struct Api;
-
-/// The two ways to name a token: let the page fetch one, or paste it.
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, document: &mut Document) {
-        let Some(components) = document.components.as_mut() else {
-            return;
-        };
-        let password = Flow::Password(Password::new("auth/token", Scopes::new()));
-        components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([password])));
-        components.add_security_scheme(
-            "bearer",
-            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
-        );
-    }
-}
 
 /// Every error has the same body: said here once for all.
 struct Problems;
@@ -66,6 +49,14 @@ impl Modify for Problems {
 pub fn document(base: &str) -> Document {
     let mut document = Api::openapi();
     document.servers = (!base.is_empty()).then(|| vec![Server::new(base)]);
+    if let Some(components) = document.components.as_mut() {
+        // The two ways to name a token: let the page fetch one, or paste it.
+        let password = Flow::Password(Password::new(format!("{base}/auth/token"), Scopes::new()));
+        let fetched = SecurityScheme::OAuth2(OAuth2::new([password]));
+        components.add_security_scheme("password", fetched);
+        let pasted = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("bearer", pasted);
+    }
     document
 }
 

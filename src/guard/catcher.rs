@@ -81,7 +81,11 @@ fn methods_at(request: &Request<'_>) -> Vec<Method> {
 
 /// Whether a route's pattern covers a path, by its segments.
 fn matches(pattern: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
+    // To Rocket a trailing slash makes no difference.
+    let trimmed = path
+        .strip_suffix('/')
+        .filter(|rest| !rest.is_empty() && !rest.ends_with('/'));
+    let mut segments = trimmed.unwrap_or(path).split('/');
     for part in pattern.split('/') {
         if part.starts_with('<') && part.ends_with("..>") {
             return true;
@@ -178,7 +182,8 @@ mod tests {
                 && matches("/a/<rest..>", "/a/x/y")
         );
         assert!(
-            !matches("/a/b", "/a")
+            matches("/a", "/a/")
+                && !matches("/a/b", "/a")
                 && !matches("/a", "/a/b")
                 && !matches("/a/<id>", "/a/")
                 && !matches("/a/<id>", "/a/x/y")

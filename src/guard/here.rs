@@ -63,9 +63,8 @@ fn is_our_origin(request: &Request<'_>, site: &Site, origin: &str) -> bool {
         // The Host header was checked to name this machine, so it may say the port that a tunnel leads through.
         None => {
             let scheme = if site.https { "https" } else { "http" };
-            request
-                .host()
-                .is_some_and(|host| origin == format!("{scheme}://{host}"))
+            let host = request.headers().get_one("Host");
+            host.is_some_and(|host| origin == format!("{scheme}://{host}"))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a request was addressed to us.
 
 use rocket::Request;
+use rocket::http::uri::Host;
 
 use crate::config::is_loopback_name;
 use crate::view::Site;
@@ -19,7 +20,7 @@ pub fn is_ours(request: &Request<'_>, site: &Site) -> bool {
     let (Some(raw), None) = (headers.next(), headers.next()) else {
         return false;
     };
-    let Some(host) = request.host().filter(|_| is_well_formed(raw)) else {
+    let Some(host) = Host::parse(raw).ok().filter(|_| is_well_formed(raw)) else {
         return false;
     };
     let (name, port) = (host.domain().as_str(), host.port());

@@ -34,7 +34,11 @@ impl ServerSecret {
         }
     }
 
-    fn derive(secret: &Secret) -> Result<Self, Fault> {
+    /// The keys that come from this secret.
+    ///
+    /// # Errors
+    /// Only when the cryptography library fails.
+    pub fn derive(secret: &Secret) -> Result<Self, Fault> {
         let impossible = |_: Unspecified| Fault("The server secret could not be used.".into());
         let mut key = Zeroizing::new([0; 32]);
         // HKDF (RFC 5869) with one label a purpose, so that no key serves two.

@@ -19,14 +19,16 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 
 /// Puts the headers on a response. A policy of its own for content or caching stays.
 pub fn dress(response: &mut Response<'_>, https: bool) {
-    for (name, value) in [
-        ("Content-Security-Policy", CSP),
-        ("Cache-Control", "no-store"),
-    ] {
-        if !response.headers().contains(name) {
-            response.set_raw_header(name, value);
-        }
+    if !response.headers().contains("Content-Security-Policy") {
+        response.set_raw_header("Content-Security-Policy", CSP);
     }
+    if !response.headers().contains("Cache-Control") {
+        response.set_raw_header("Cache-Control", "no-store");
+    }
+    // The same address may be answered with a page or with JSON.
+    response.set_raw_header("Vary", "Accept");
+    // No version, no name (ASVS v5.0.0-13.4.6), whatever the settings of the app around us are.
+    response.remove_header("Server");
     response.set_raw_header("X-Content-Type-Options", "nosniff");
     // Not no-referrer: Chromium then sends "Origin: null" with our own forms, and the check of origins fails.
     response.set_raw_header("Referrer-Policy", "same-origin");

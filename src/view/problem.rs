@@ -79,7 +79,7 @@ fn problem(request: &Request<'_>, error: &Error) -> Response<'static> {
     let row = error.row();
     let site = request.rocket().state::<Site>();
     let inside = site.map(|site| site.inside(request.uri().path().as_str()));
-    let oauth = inside == Some("/auth/token");
+    let oauth = inside.is_some_and(|path| path.trim_end_matches('/') == "/auth/token");
     let problem = Problem {
         kind: "about:blank",
         title: title(row.status),

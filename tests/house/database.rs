@@ -19,6 +19,10 @@ impl Database {
     /// SQLite in a folder of its own; a database of its own on the PostgreSQL that `TEST_POSTGRES_URL` names.
     pub fn fresh() -> Self {
         let folder = Some(tempfile::tempdir().expect("a temporary directory"));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is the test run that is set, not the service"
+        )]
         let server = std::env::var("TEST_POSTGRES_URL").ok();
         Self {
             folder,
@@ -44,7 +48,9 @@ impl Database {
 
     /// The data directory, which is not there yet.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("data"))
+        self.folder
+            .as_ref()
+            .map_or_else(PathBuf::new, |folder| folder.path().join("data"))
     }
 
     /// A folder beside it.
@@ -54,7 +60,9 @@ impl Database {
 
     /// The PostgreSQL database; `None` for SQLite in the data directory.
     pub fn url(&self) -> Option<String> {
-        self.postgres.as_ref().map(|postgres| format!("{}/{}", postgres.server, postgres.name))
+        self.postgres
+            .as_ref()
+            .map(|postgres| format!("{}/{}", postgres.server, postgres.name))
     }
 
     /// Asks the database directly, with its own tool or SQLite's library: every row as text, columns joined by `|`.
@@ -71,30 +79,54 @@ impl Postgres {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
-        psql(&format!("{server}/postgres"), &format!("create database {name}"));
+        psql(
+            &format!("{server}/postgres"),
+            &format!("create database {name}"),
+        );
         Self { server, name }
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        psql(&format!("{}/postgres", self.server), &format!("drop database {} with (force)", self.name));
+        psql(
+            &format!("{}/postgres", self.server),
+            &format!("drop database {} with (force)", self.name),
+        );
     }
 }
 
 fn psql(url: &str, sql: &str) -> Vec<String> {
-    let done = Command::new("psql").args([url, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().expect("psql runs");
-    assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).lines().map(str::to_owned).collect()
+    let done = Command::new("psql")
+        .args([url, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        .output()
+        .expect("psql runs");
+    assert!(
+        done.status.success(),
+        "{sql}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    String::from_utf8_lossy(&done.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn sqlite(file: &Path, sql: &str) -> Vec<String> {
     use sqlx::{Column, Connection, Row, TypeInfo, ValueRef};
-    let runtime = rocket::tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = rocket::tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the file opens");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.expect("the statement runs");
+        let mut connection = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .expect("the file opens");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut connection)
+            .await
+            .expect("the statement runs");
         let text = |row: &sqlx::sqlite::SqliteRow| {
             let columns = row.columns().iter().map(|column| {
                 let value = row.try_get_raw(column.ordinal()).expect("a value");

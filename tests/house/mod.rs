@@ -2,10 +2,7 @@
 //!
 //! The database is SQLite in a temporary directory, or, where `TEST_POSTGRES_URL` names a server, a PostgreSQL
 //! database of its own that is dropped afterwards.
-#![allow(
-    dead_code,
-    reason = "every test file uses another part of the house"
-)]
+#![allow(dead_code, reason = "every test file uses another part of the house")]
 
 use std::thread::JoinHandle;
 
@@ -90,7 +87,12 @@ impl House {
     fn shut(&mut self) {
         self.stop.clone().notify();
         if let Some(server) = self.server.take() {
-            server.join().expect("the house closes");
+            let closed = server.join();
+            // A second panic would hide the first.
+            assert!(
+                closed.is_ok() || std::thread::panicking(),
+                "the house closes"
+            );
         }
     }
 
@@ -177,6 +179,8 @@ pub fn figment(database: &Database, settings: &[(&str, &str)]) -> Figment {
         ("workers", "2"),
         ("log_level", "\"off\""),
         ("shutdown.ctrlc", "false"),
+        ("shutdown.grace", "1"),
+        ("shutdown.mercy", "0"),
         ("vestibule.hash_memory_kib", "64"),
         ("vestibule.hash_passes", "1"),
         ("vestibule.hash_threads", "2"),
@@ -187,9 +191,10 @@ pub fn figment(database: &Database, settings: &[(&str, &str)]) -> Figment {
         .merge(("shutdown.signals", Vec::<String>::new()))
         .select("release");
     if let Some(url) = database.url() {
-        figment = figment
-            .merge(("vestibule.database_url", url))
-            .merge(("vestibule.server_secret", "a secret that all tests share, 32+"));
+        figment = figment.merge(("vestibule.database_url", url)).merge((
+            "vestibule.server_secret",
+            "a secret that all tests share, 32+",
+        ));
     }
     for (key, value) in base.iter().chain(settings) {
         let value: Value = value.parse().expect("values parse as anything");
@@ -208,15 +213,26 @@ fn serve(figment: Figment, world: World, tell: &Told) {
         .expect("a runtime");
     let tell = tell.clone();
     runtime.block_on(async move {
-        let rocket = vestibule::rocket(figment, world).await.expect("the house is furnished");
+        let rocket = vestibule::rocket(figment, world)
+            .await
+            .expect("the house is furnished");
+        let database = rocket
+            .state::<vestibule::store::Db>()
+            .expect("a database")
+            .clone();
         let opened = rocket::fairing::AdHoc::on_liftoff("opened", move |rocket| {
             Box::pin(async move {
                 let _ = tell.send((rocket.config().port, rocket.shutdown()));
             })
         });
-        let ended = rocket.attach(opened).launch().await.expect("the house opens");
-        if let Some(database) = ended.state::<vestibule::store::Db>() {
-            database.close().await;
+        // A client that keeps its connection open makes Rocket call the end an error.
+        match rocket.attach(opened).launch().await {
+            Ok(ended) => drop(ended),
+            Err(error) => assert!(matches!(
+                error.kind(),
+                rocket::error::ErrorKind::Shutdown(..)
+            )),
         }
+        database.close().await;
     });
 }

@@ -1,0 +1,272 @@
+//! The house rules, as tests: what a reviewer would otherwise have to remember.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules may import from the tiers before their own, and from their own. The map in `src/lib.rs` says the same.
+const TIERS: &[&[&str]] = &[
+    &[
+        "config",
+        "world",
+        "error",
+        "json",
+        "client",
+        "log",
+        "templates",
+        "hashing",
+    ],
+    &["store"],
+    &["tokens"],
+    &["sessions"],
+    &["accounts"],
+    &["view"],
+    &["guard"],
+    &["pages", "api", "admin"],
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn files_below(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn tier_of(module: &str) -> usize {
+    let tier = TIERS.iter().position(|tier| tier.contains(&module));
+    tier.unwrap_or_else(|| panic!("{module} stands in no tier: give it one here and in src/lib.rs"))
+}
+
+/// The module a source file belongs to: `src/guard/here.rs` → `guard`.
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix(root().join("src")).expect("below src");
+    let first = inside.components().next().expect("a name");
+    let name = Path::new(first.as_os_str()).with_extension("");
+    name.to_string_lossy().into_owned()
+}
+
+/// Code without tests and comments.
+fn code_of(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("source");
+    let code = text.split("#[cfg(test)]").next().expect("code");
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let files = files_below("src").into_iter();
+    let with_code = files.map(|file| (module_of(&file), file.clone(), code_of(&file)));
+    with_code
+        .filter(|(module, ..)| !matches!(module.as_str(), "lib" | "main"))
+        .collect()
+}
+
+#[test]
+fn modules_import_in_one_direction() {
+    let mut seen = 0;
+    for (module, file, code) in sources() {
+        for used in code.split("crate::").skip(1) {
+            let used: String = used
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            let (from, to) = (tier_of(&module), tier_of(&used));
+            let sibling = from == to && module != used && from == TIERS.len() - 1;
+            assert!(to <= from && !sibling, "{} uses {used}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "the test sees no imports");
+}
+
+#[test]
+fn the_map_names_every_module() {
+    let map = read("src/lib.rs");
+    for (module, ..) in sources() {
+        assert!(
+            map.contains(&format!("[`{module}`]")),
+            "{module} is not on the map"
+        );
+        assert!(map.contains(&format!("pub mod {module};")), "{module}");
+    }
+}
+
+#[test]
+fn only_the_store_speaks_to_the_database() {
+    for (module, file, code) in sources() {
+        let speaks = ["sqlx", "select ", "insert into", "update accounts"]
+            .iter()
+            .any(|word| code.contains(word));
+        assert!(!speaks || module == "store", "{}", file.display());
+    }
+}
+
+#[test]
+fn only_the_guard_reads_credentials_and_bodies() {
+    for (module, file, code) in sources() {
+        let reads = [
+            "\"Authorization\"",
+            "cookies().get",
+            ".cookies()",
+            "FromData",
+            "Data<'",
+        ]
+        .iter()
+        .any(|word| code.contains(word));
+        assert!(!reads || module == "guard", "{}", file.display());
+    }
+}
+
+#[test]
+fn no_file_is_where_nobody_decided() {
+    for (_, file, _) in sources() {
+        let name = file
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let vague = [
+            "utils", "helpers", "types", "models", "services", "handlers", "common", "misc",
+        ];
+        assert!(!vague.contains(&name.as_str()), "{}", file.display());
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    for (_, file, code) in sources() {
+        assert!(
+            code.lines().count() <= 400,
+            "{} grew too long",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn every_file_says_what_it_holds() {
+    for file in files_below("src") {
+        let text = fs::read_to_string(&file).expect("source");
+        assert!(text.starts_with("//! "), "{}", file.display());
+    }
+}
+
+#[test]
+fn embedded_lists_equal_the_folders() {
+    let names = |folder| -> BTreeSet<String> {
+        let strip = |file: PathBuf| {
+            file.strip_prefix(root().join(folder))
+                .expect("below")
+                .to_string_lossy()
+                .into_owned()
+        };
+        files_below(folder).into_iter().map(strip).collect()
+    };
+    let listed = |list: &[(&str, &str)]| -> BTreeSet<String> {
+        list.iter().map(|(name, _)| (*name).to_owned()).collect()
+    };
+    assert_eq!(listed(vestibule::templates::TEMPLATES), names("templates"));
+    assert_eq!(listed(vestibule::templates::STATIC), names("static"));
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps() {
+    let files = files_below("migrations");
+    assert!(!files.is_empty());
+    for (index, file) in files.iter().enumerate() {
+        let name = file
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            name.starts_with(&format!("{:04}_", index + 1)) && name.ends_with(".sql"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_readme_and_no_other() {
+    let readme = read("README.md");
+    let table = readme
+        .split("## Settings")
+        .nth(1)
+        .expect("a chapter on settings");
+    let table = table.split("\n## ").next().expect("its text");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: BTreeSet<&str> = rows
+        .map(|row| row.split('`').next().expect("a name"))
+        .collect();
+    let known: BTreeSet<&str> = vestibule::config::FIELDS
+        .iter()
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(documented, known);
+    for field in vestibule::config::FIELDS {
+        assert!(
+            table.contains(field.meaning),
+            "{}: the README says something else",
+            field.name
+        );
+    }
+}
+
+#[test]
+fn nothing_in_the_repository_points_at_a_workplace() {
+    let folders = [
+        "src",
+        "tests",
+        "templates",
+        "static",
+        "migrations",
+        "examples",
+        "benches",
+    ];
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| files_below(folder))
+        .collect();
+    files.extend(
+        ["README.md", "Cargo.toml", "Rocket.toml", "Cargo.lock"].map(|name| root().join(name)),
+    );
+    let marks = [
+        concat!("/ho", "me/"),
+        concat!("/wo", "rk/"),
+        concat!("../sha", "red"),
+    ];
+    for file in files {
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        for mark in marks {
+            assert!(!text.contains(mark), "{} has {mark}", file.display());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! When the database is gone, locked or full: 503 with words, and never an open door.
+
+use std::time::Duration;
+
+use crate::house::{Database, House, PASSWORD};
+
+fn assert_unavailable(answer: &crate::house::Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.json()["code"], "unavailable");
+    assert!(!answer.header("Retry-After").is_empty());
+    for detail in ["sqlite", "postgres", "accounts", "select", "disk"] {
+        assert!(
+            !answer.text.to_lowercase().contains(detail),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[test]
+fn without_its_table_nobody_gets_in_and_the_guard_goes_on() {
+    let house = House::new();
+    let token = house.token_of("ana");
+    house.database.ask("alter table accounts rename to gone");
+    assert_unavailable(&house.log_in("ana", PASSWORD));
+    assert_unavailable(&house.register("bob"));
+    let page = house.submit("/login", &[("username", "ana"), ("password", PASSWORD)]);
+    assert_eq!(page.status, 503);
+    assert!(page.text.contains("Nothing was changed") && page.text.contains("value=\"ana\""));
+    assert_eq!(house.get("/secure-data").bearer(&token).send().status, 200);
+    house.database.ask("alter table gone rename to accounts");
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+}
+
+#[test]
+fn a_database_that_another_process_locks_is_503_and_recovers() {
+    let house = House::on(Database::sqlite(), &[]);
+    house.register("ana");
+    let lock = Lock::hold(&house.database.data_dir().join("vestibule.db"));
+    assert_unavailable(&house.register("bob"));
+    // Readers do not wait for a writer.
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    assert_eq!(house.get("/health/ready").send().status, 200);
+    drop(lock);
+    assert_eq!(house.register("bob").status, 201);
+}
+
+/// Another process's write lock.
+struct Lock {
+    release: std::sync::mpsc::Sender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Lock {
+    fn hold(file: &std::path::Path) -> Self {
+        use sqlx::Connection;
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let thread = std::thread::spawn(move || {
+            let runtime = rocket::tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let mut connection = sqlx::SqliteConnection::connect_with(&options)
+                    .await
+                    .expect("the file opens");
+                sqlx::query("begin immediate")
+                    .execute(&mut connection)
+                    .await
+                    .expect("the lock");
+                tell.send(()).expect("told");
+                let _ = released.recv_timeout(Duration::from_secs(60));
+                sqlx::query("rollback")
+                    .execute(&mut connection)
+                    .await
+                    .expect("released");
+            });
+        });
+        told.recv().expect("the lock is held");
+        Self {
+            release,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.release.send(());
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("released");
+        }
+    }
+}

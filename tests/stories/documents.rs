@@ -1,0 +1,61 @@
+//! The API document and the page that shows it.
+
+use crate::house::House;
+
+#[test]
+fn the_document_says_how_to_authorize_and_what_errors_look_like() {
+    let house = House::new();
+    let document = house.get("/openapi.json").send().json();
+    assert!(
+        document["openapi"]
+            .as_str()
+            .expect("a version")
+            .starts_with("3.")
+    );
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        schemes["password"]["flows"]["password"]["tokenUrl"],
+        "/auth/token"
+    );
+    assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    let secure = &document["paths"]["/secure-data"]["get"];
+    assert_eq!(secure["security"][0], serde_json::json!({ "password": [] }));
+    let problem =
+        &secure["responses"]["401"]["content"]["application/problem+json"]["schema"]["$ref"];
+    assert_eq!(problem, "#/components/schemas/Problem");
+    for reference in document.to_string().split("\"$ref\":\"").skip(1) {
+        let pointer = reference
+            .split('"')
+            .next()
+            .expect("a reference")
+            .trim_start_matches('#');
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{pointer} leads nowhere"
+        );
+    }
+}
+
+#[test]
+fn the_page_and_its_files_are_served_from_here() {
+    let house = House::new();
+    let page = house.get("/docs").page().send();
+    assert_eq!(page.status, 200);
+    for link in page
+        .text
+        .split('"')
+        .filter(|part| part.starts_with("/docs/") || part.starts_with("/static/"))
+    {
+        assert_eq!(house.get(link).send().status, 200, "{link}");
+    }
+    assert!(page.text.contains("swagger-ui-bundle.js") && page.text.contains("/openapi.json"));
+}
+
+#[test]
+fn a_setting_turns_both_off() {
+    let house = House::with(&[("vestibule.docs", "false")]);
+    for path in ["/docs", "/openapi.json", "/docs/swagger-ui.css"] {
+        assert_eq!(house.get(path).send().status, 404, "{path}");
+    }
+    assert!(!house.get("/").page().send().text.contains("/docs"));
+}
