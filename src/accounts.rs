@@ -50,16 +50,25 @@ pub struct SignedIn {
 pub struct Accounts {
     pool: Pool,
     hashing: Hashing,
+    judging: Hashing,
     sessions: Arc<Sessions>,
     world: World,
 }
 
 impl Accounts {
-    /// Accounts kept in this database.
-    pub fn new(pool: Pool, hashing: Hashing, sessions: Arc<Sessions>, world: World) -> Self {
+    /// Accounts kept in this database. New passwords are judged by `judging`, a line of its own, so that strangers
+    /// who register hold up nobody who logs in.
+    pub fn new(
+        pool: Pool,
+        hashing: Hashing,
+        judging: Hashing,
+        sessions: Arc<Sessions>,
+        world: World,
+    ) -> Self {
         Self {
             pool,
             hashing,
+            judging,
             sessions,
             world,
         }
@@ -88,21 +97,20 @@ impl Accounts {
             password,
         } = wanted;
         let mut faults = Vec::new();
-        faults.extend(
-            rules::username_fault(&username).map(|reason| FieldError::new("username", reason)),
-        );
-        faults.extend(rules::email_fault(&email).map(|reason| FieldError::new("email", reason)));
-        match passwords::length_fault(&password) {
-            Some(reason) => faults.push(FieldError::new("password", reason)),
-            // Judging takes milliseconds, too long for the executor.
-            None => {
-                let (context, password) = ([username.clone(), email.clone()], password.clone());
-                let weakness = self
-                    .hashing
-                    .beside(move || passwords::weakness(&password, &context))
-                    .await?;
-                faults.extend(weakness.map(|reason| FieldError::new("password", reason)));
-            }
+        faults.extend(rules::username_fault(&username).map(|why| FieldError::new("username", why)));
+        faults.extend(rules::email_fault(&email).map(|why| FieldError::new("email", why)));
+        faults
+            .extend(passwords::length_fault(&password).map(|why| FieldError::new("password", why)));
+        // Judging is the dear part, so what is refused anyway is not judged.
+        if faults.is_empty() {
+            let (context, judged) = ([username.clone(), email.clone()], password.clone());
+            let judge = move || passwords::weakness(&judged, &context);
+            faults.extend(
+                self.judging
+                    .beside(judge)
+                    .await?
+                    .map(|why| FieldError::new("password", why)),
+            );
         }
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
@@ -141,17 +149,15 @@ impl Accounts {
         credentials: Credentials,
         client: &Client,
     ) -> Result<SignedIn, Error> {
-        if let Some(reason) = rules::name_fault(&credentials.name) {
-            return Err(Error::Invalid(vec![FieldError::new("username", reason)]));
-        }
-        let account = self.find(&credentials.name).await?;
-        match self.try_log_in(credentials.password, &account).await {
-            Ok(()) => {}
-            Err(error) => {
-                self.refused("login_refused", &error, client, account.as_ref());
-                return Err(error);
-            }
-        }
+        let found = match rules::name_fault(&credentials.name) {
+            Some(reason) => Err(Error::Invalid(vec![FieldError::new("username", reason)])),
+            None => self.find(&credentials.name).await,
+        };
+        let account =
+            found.inspect_err(|error| self.refused("login_refused", error, client, None))?;
+        let checked = self.check(credentials.password, account.as_ref()).await;
+        checked
+            .inspect_err(|error| self.refused("login_refused", error, client, account.as_ref()))?;
         let account = account.ok_or(Error::WrongPassword)?;
         let access = self.sessions.start(&account)?;
         self.world.log.event(
@@ -172,10 +178,10 @@ impl Accounts {
         })
     }
 
-    async fn try_log_in(
+    async fn check(
         &self,
         password: Zeroizing<String>,
-        account: &Option<Account>,
+        account: Option<&Account>,
     ) -> Result<(), Error> {
         // Nobody has a password that registration refuses; a longer one costs the same hash and no more.
         let possible = passwords::length_fault(&password).is_none();
@@ -184,9 +190,7 @@ impl Accounts {
         } else {
             Zeroizing::default()
         };
-        let stored = account
-            .as_ref()
-            .map(|account| account.password_hash.clone());
+        let stored = account.map(|account| account.password_hash.clone());
         match self.hashing.verify(tried, stored).await? {
             Verdict::Right if possible => Ok(()),
             Verdict::Outdated if possible => {

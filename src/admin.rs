@@ -46,8 +46,9 @@ fn settings(figment: &Figment, all: bool) -> Result<ExitCode, Fault> {
         lines.iter().map(|line| of(line).len()).max().unwrap_or(0)
     };
     let (names, values) = (width(|line| line.name), width(|line| &line.value));
-    for (line, field) in lines.iter().zip(config::FIELDS) {
-        if all {
+    for line in &lines {
+        let field = config::FIELDS.iter().find(|field| field.name == line.name);
+        if let (true, Some(field)) = (all, field) {
             say(&format!("# {} Default: {}.", field.meaning, field.default));
         }
         say(&format!(

@@ -111,6 +111,16 @@ pub enum LogFormat {
     Text,
 }
 
+impl LogFormat {
+    /// The word for it in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// What must not be seen. No `Debug`, no `Display`, wiped when dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -198,6 +208,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether several instances may share the database.
+    pub fn is_shared(&self) -> bool {
+        !self.database_url.reveal().starts_with("sqlite:")
+    }
+
     /// Where this process is reached when `public_url` is not set.
     pub fn bound_origin(rocket: &Config) -> Origin {
         let host = match rocket.address {
@@ -208,6 +223,13 @@ impl Settings {
     }
 
     fn check_listening(&self, address: IpAddr, tls: bool) -> Result<(), Fault> {
+        // A mapped IPv4 address is that address.
+        let address = address.to_canonical();
+        if tls && self.public_url.as_ref().is_some_and(|url| !url.https()) {
+            return Err(Fault(
+                "Rocket serves TLS, but public_url says http. Write https there.".into(),
+            ));
+        }
         let example = "public_url = \"https://login.example.org\"";
         if address.is_unspecified() && self.public_url.is_none() {
             return Err(Fault(format!(
@@ -300,6 +322,8 @@ mod tests {
     fn a_wildcard_address_always_wants_the_public_url() {
         let every = ("address", "0.0.0.0");
         assert!(refused(&[every, ("vestibule.insecure_http", "true")]).contains("every network"));
+        let mapped = ("address", "\"::ffff:0.0.0.0\"");
+        assert!(refused(&[mapped, ("vestibule.insecure_http", "true")]).contains("every network"));
         assert!(said(&[every, ("vestibule.public_url", "https://login.example.org")]).is_ok());
     }
 
@@ -312,6 +336,21 @@ mod tests {
         assert!(
             refused(&[("vestibule.acces_minute", "5")]).contains("Did you mean access_minutes?")
         );
+    }
+
+    #[test]
+    fn a_table_in_the_wrong_place_is_named() {
+        let toml = |text: &str| Figment::from(Config::default()).merge(Toml::string(text).nested());
+        let refused = |text: &str| {
+            Settings::read(&toml(text))
+                .err()
+                .expect("refused")
+                .to_string()
+        };
+        assert!(refused("[vestibule]\ndocs = false").contains("[default.vestibule]"));
+        assert!(refused("[default.vestibul]\ndocs = false").contains("Did you mean vestibule?"));
+        assert!(refused("[default]\nadress = \"0.0.0.0\"").contains("Did you mean address?"));
+        assert!(Settings::read(&toml("[default]\nnotes = 1")).is_ok());
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub mod tokens;
 pub mod view;
 pub mod world;
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
@@ -136,8 +137,18 @@ impl House {
             .extract()
             .map_err(|error| Fault(error.to_string()))?;
         let (bound, configured) = (Arc::new(OnceLock::new()), Settings::bound_origin(&rocket));
+        let _first = lock_data_dir(&settings)?;
         let pool = open_database(&settings).await?;
-        let secret = ServerSecret::obtain(&settings, &world.chance)?;
+        let new_secret = if store::keys::all(&pool)
+            .await
+            .map_err(unreadable)?
+            .is_empty()
+        {
+            tokens::IfMissing::Make
+        } else {
+            tokens::IfMissing::Refuse
+        };
+        let secret = ServerSecret::obtain(&settings, &world.chance, new_secret)?;
         let ring = Ring::open(&pool, &secret, settings.algorithm, &world).await?;
         let names = Names {
             issuer: settings.issuer.clone(),
@@ -156,6 +167,14 @@ impl House {
         let sessions = Arc::new(Sessions::new(tokens, world.clock.clone()));
         let hashing = Hashing::start(settings.hashing)
             .map_err(|error| Fault(format!("The hashing threads cannot start: {error}.")))?;
+        let judging = config::HashSettings {
+            threads: 1,
+            queue: 64,
+            ..settings.hashing
+        };
+        let judging = Hashing::start(judging)
+            .map_err(|error| Fault(format!("The judging thread cannot start: {error}.")))?;
+        warn(&settings, &world.log);
         let templates =
             Templates::new(world.log.clone()).map_err(|error| Fault(error.to_string()))?;
         let first_id = world
@@ -180,7 +199,7 @@ impl House {
             },
             templates,
             log: world.log.clone(),
-            accounts: Accounts::new(pool.clone(), hashing, Arc::clone(&sessions), world),
+            accounts: Accounts::new(pool.clone(), hashing, judging, Arc::clone(&sessions), world),
             pool,
             sessions,
             settings,
@@ -227,19 +246,49 @@ fn check_base(base: &str) -> Result<(), Fault> {
     )))
 }
 
-async fn open_database(settings: &Settings) -> Result<Pool, Fault> {
-    let folder = settings.data_dir.display();
-    if settings.embedded || settings.server_secret.is_none() {
-        store::pool::make_data_dir(&settings.data_dir, settings.embedded).map_err(|error| {
-            Fault(format!(
-                "The data directory {folder} cannot be made: {error}."
-            ))
-        })?;
+/// Makes the data directory, where anything is kept there, and lets in one start at a time: SQLite's migrations do
+/// not wait for each other.
+fn lock_data_dir(settings: &Settings) -> Result<Option<std::fs::File>, Fault> {
+    if settings.is_shared() && settings.server_secret.is_some() {
+        return Ok(None);
     }
+    let folder = settings.data_dir.display();
+    let locked = store::pool::lock_data_dir(&settings.data_dir, settings.embedded);
+    locked.map(Some).map_err(|error| {
+        Fault(format!(
+            "The data directory {folder} cannot be used: {error}."
+        ))
+    })
+}
+
+async fn open_database(settings: &Settings) -> Result<Pool, Fault> {
     let figment = Figment::from(("url", settings.database_url.reveal()))
         .merge(("max_connections", settings.database_connections));
     let pool = <Pool as rocket_db_pools::Pool>::init(&figment).await;
     pool.map_err(|error| Fault(format!("The database cannot be opened. {error}")))
+}
+
+fn unreadable(fault: store::Fault) -> Fault {
+    Fault(format!("The database cannot be read. {fault}"))
+}
+
+/// What an operator should know but may have meant.
+fn warn(settings: &Settings, log: &log::Log) {
+    let warning = |text| log.notice("warn", "settings", &[("warning", text)]);
+    let usual = 19_456 * 2;
+    if settings
+        .hashing
+        .memory_kib
+        .saturating_mul(settings.hashing.passes)
+        < usual / 2
+    {
+        warning(
+            "hash_memory_kib and hash_passes make passwords cheap to guess for whoever steals the database.",
+        );
+    }
+    if settings.is_shared() && settings.public_url.is_none() && settings.issuer.is_none() {
+        warning("Without public_url or issuer, each instance refuses the tokens of the others.");
+    }
 }
 
 fn session_words(minutes: i64) -> String {
@@ -272,12 +321,17 @@ impl Fairing for Front {
         let Some(site) = request.rocket().state::<Site>() else {
             return;
         };
-        if !site.owns(request.uri().path().as_str()) {
+        let path = view::canonical(request.uri().path().as_str());
+        let (ours, spelt_oddly) = (site.owns(&path), matches!(path, Cow::Owned(_)));
+        if !ours {
             return;
         }
         Arrival::of(request).announce();
         if !guard::host_is_ours(request, site) {
             guard::turn_away(request, &site.base, Error::ForeignHost);
+        } else if spelt_oddly {
+            // None of our paths needs escapes. Two spellings would be two chances to look at the wrong one.
+            guard::turn_away(request, &site.base, Error::NotFound);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lines for the operator: one a request, one a security event, as JSON on standard output.
 //!
 //! Handlers never wait for the output: lines are gathered in memory and a thread of its own writes them, so a slow
-//! reader costs nobody a login. What does not fit in [`BACKLOG`] is dropped, and how much was is said.
+//! reader costs nobody a login. What does not fit in `BACKLOG` is dropped, and how much was is said.
 //! Text from strangers is escaped by serde_json and cannot break a line. Callers give ids, addresses and codes;
 //! passwords, tokens, cookies and queries have no place here.
 

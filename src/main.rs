@@ -6,6 +6,8 @@ use clap::Parser;
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use vestibule::admin::Line;
 use vestibule::config::{self, Fault, Settings};
 use vestibule::log::{Bridge, Log};
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve(figment: Figment) -> Result<(), Fault> {
+    ready_the_process();
     let log = Log::stdout(Clock::Real, Settings::read(&figment)?.log);
     listen_to_libraries(&log);
     let rocket = vestibule::rocket(figment, World::real(log.clone())).await?;
@@ -49,6 +52,22 @@ async fn serve(figment: Figment) -> Result<(), Fault> {
         Ok(_) | Err(ErrorKind::Shutdown(..)) => Ok(()),
         Err(kind) => Err(Fault(in_words(kind))),
     }
+}
+
+/// What the process is given by whoever starts it is rarely what a service needs.
+fn ready_the_process() {
+    // Files that we make are nobody else's.
+    umask(Mode::RWXG | Mode::RWXO);
+    // A connection is a file, and the usual limit is a thousand. Where raising it is refused, the service starts all
+    // the same.
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
 }
 
 /// Warnings of libraries and panics become lines of our log. A panic's text is left out: it may quote a request.

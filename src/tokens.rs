@@ -26,7 +26,7 @@ use crate::json;
 use crate::world::{Chance, Clock};
 
 pub use ring::Ring;
-pub use seal::ServerSecret;
+pub use seal::{IfMissing, ServerSecret};
 
 /// The longest token that is looked at. Ours are a tenth of it.
 const LONGEST: usize = 4096;

@@ -12,7 +12,7 @@ pub use face::Face;
 pub use headers::{allow_docs, dress};
 pub use page::Page;
 pub use problem::{Problem, draw};
-pub use site::{Arrival, Shown, Site};
+pub use site::{Arrival, Shown, Site, canonical};
 
 use std::io::Cursor;
 

@@ -152,6 +152,23 @@ fn the_apps_other_routes_are_left_alone() {
         .dispatch();
     assert_eq!(refused.status(), Status::BadRequest);
     assert_eq!(client.get("/idle").dispatch().status(), Status::NotFound);
+    // Nor does another spelling of the base lead past it.
+    for path in ["/%69d/login", "//id/login", "/id//login"] {
+        let refused = client
+            .get(path)
+            .header(Header::new("Host", "app.example"))
+            .dispatch();
+        assert_eq!(refused.status(), Status::BadRequest, "{path}");
+        let odd = client
+            .get(path)
+            .header(Header::new("Host", "localhost"))
+            .dispatch();
+        assert_eq!(odd.status(), Status::NotFound, "{path}");
+        assert!(
+            odd.headers().get_one("Content-Security-Policy").is_some(),
+            "{path}"
+        );
+    }
 }
 
 #[test]

@@ -157,6 +157,47 @@ fn the_first_start_makes_everything_and_says_one_line() {
 }
 
 #[test]
+fn several_first_starts_at_once_make_one_secret_and_one_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all: Vec<Process> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| Process::start(folder.path())))
+            .collect();
+        starts
+            .into_iter()
+            .map(|start| start.join().expect("a start"))
+            .collect()
+    });
+    for process in &all {
+        assert!(process.said.contains("ready"), "{}", process.said);
+    }
+    assert_eq!(all[0].register("ana"), 201);
+    assert!(all.iter().all(|process| process.log_in("ana") == 200));
+}
+
+#[test]
+fn a_data_directory_may_have_any_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["my data", "a:b", "50%?#", "ü"] {
+        let mut command = command(folder.path());
+        command.env("VESTIBULE_DATA_DIR", name);
+        let process = Process::spawn(command);
+        assert!(process.said.contains("ready"), "{name}: {}", process.said);
+        assert!(
+            folder
+                .path()
+                .join(name)
+                .join("vestibule.db")
+                .metadata()
+                .expect("a file")
+                .len()
+                > 0,
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn sigterm_ends_it_in_order_with_its_log_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let process = Process::start(folder.path());
@@ -351,7 +392,9 @@ fn settings_are_printed_with_their_sources_and_without_secrets() {
     assert_eq!(line("database_url"), "database_url ******** Rocket.toml");
     assert_eq!(line("algorithm"), "algorithm ES256 default");
     assert!(!printed.contains(secret) && !printed.contains("geheim"));
-    assert_eq!(printed.lines().count(), vestibule::config::FIELDS.len());
+    assert_eq!(line("issuer"), "issuer http://127.0.0.1:8000 default");
+    assert_eq!(line("port"), "port 8000 default");
+    assert_eq!(printed.lines().count(), vestibule::config::FIELDS.len() + 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a username and an address may be, and when two are the same. Every reason says what to do.
 
 use email_address::{EmailAddress, Options};
+use url::Host;
 
 /// The longest address (RFC 5321 section 4.5.3.1.3, less the brackets).
 const LONGEST_EMAIL: usize = 254;
@@ -30,22 +31,46 @@ pub fn email_fault(email: &str) -> Option<&'static str> {
         .with_required_tld()
         .without_domain_literal()
         .without_display_text();
+    let odd = has_control(email) || email.contains(char::is_whitespace);
     if email.len() > LONGEST_EMAIL {
         Some("Use an address of at most 254 characters.")
-    } else if has_control(email)
-        || email.contains(char::is_whitespace)
-        || EmailAddress::parse_with_options(email, options).is_err()
-    {
+    } else if odd || EmailAddress::parse_with_options(email, options).is_err() || !is_plain(email) {
         Some("Enter an address like name@example.org.")
     } else {
         None
     }
 }
 
-/// The form in which addresses are compared: without regard to case, in both parts. The standard lets the part
-/// before the @ tell cases apart, but no mail service of note does, and people type either.
+/// The form in which addresses are compared: without regard to case, in both parts, and the domain as DNS has it
+/// (browsers send `xn--mnchen-3ya` for `münchen`). The standard lets the part before the @ tell cases apart, but no
+/// mail service of note does, and people type either.
 pub fn email_key(email: &str) -> String {
-    email.to_lowercase()
+    match email
+        .rsplit_once('@')
+        .map(|(local, domain)| (local, domain_key(domain)))
+    {
+        Some((local, Some(domain))) => format!("{}@{domain}", local.to_lowercase()),
+        // No address of anybody's, so only its being the same every time counts.
+        _ => email.to_lowercase(),
+    }
+}
+
+/// A domain in the form that DNS knows (UTS 46); `None` for what is none, such as a number that means an address.
+fn domain_key(domain: &str) -> Option<String> {
+    match Host::parse(domain) {
+        Ok(Host::Domain(domain)) => Some(domain),
+        _ => None,
+    }
+}
+
+/// Whether the domain is one, and no letter before the @ turns into a plain one when its case is dropped: the Kelvin
+/// sign would make two addresses one.
+fn is_plain(email: &str) -> bool {
+    let Some((local, domain)) = email.rsplit_once('@') else {
+        return false;
+    };
+    let turns_plain = |c: char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
+    domain_key(domain).is_some() && !local.contains(turns_plain)
 }
 
 /// Why this can be neither a username nor an address at login, if so.
@@ -119,5 +144,17 @@ mod tests {
             assert!(email_fault(bad).is_some(), "{bad:?}");
         }
         assert_eq!(email_key("Ana@Example.ORG"), email_key("ana@example.org"));
+        assert_eq!(
+            email_key("a@München.example"),
+            email_key("a@xn--mnchen-3ya.example")
+        );
+        for twin in [
+            "\u{212A}elvin@example.org",
+            "\u{130}ris@example.org",
+            "a@1.2.3.4",
+            "a@0x7f.1",
+        ] {
+            assert!(email_fault(twin).is_some(), "{twin}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Every setting by name: what is documented, what is refused as unknown, and what is in force.
 
-use rocket::figment::value::Value;
+use rocket::Config;
+use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Figment, Metadata};
 
-use super::{Fault, TABLE};
+use super::{Fault, Settings, TABLE};
 
 /// A setting as the documentation tells of it.
 pub struct Field {
@@ -124,6 +125,7 @@ pub const FIELDS: &[Field] = &[
 
 /// Refuses a name that is no setting, with the nearest that is.
 pub(super) fn refuse_unknown(figment: &Figment) -> Result<(), Fault> {
+    refuse_misplaced(figment)?;
     let Ok(table) = figment.find_value(TABLE) else {
         return Ok(());
     };
@@ -143,6 +145,31 @@ pub(super) fn refuse_unknown(figment: &Figment) -> Result<(), Fault> {
                 .unwrap_or_default();
             return Err(Fault(format!(
                 "There is no setting {name}{from}.{near}\n`vestibule settings --all` lists them."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a table that figment would leave aside without a word: `[vestibule]`, which is a profile to it, and
+/// misspelt names beside ours and Rocket's.
+fn refuse_misplaced(figment: &Figment) -> Result<(), Fault> {
+    if figment.profiles().any(|profile| profile == TABLE) {
+        return Err(Fault(
+            "Rocket.toml has [vestibule]. Write [default.vestibule].".into(),
+        ));
+    }
+    let known = [TABLE, "address", "port", "tls", "workers", "limits"];
+    let Ok(top) = figment.extract::<Dict>() else {
+        return Ok(());
+    };
+    for name in top.keys() {
+        let near = known
+            .iter()
+            .find(|known| *name != **known && strsim::jaro_winkler(name, known) > 0.93);
+        if let Some(near) = near {
+            return Err(Fault(format!(
+                "There is no setting {name}. Did you mean {near}?"
             )));
         }
     }
@@ -189,39 +216,98 @@ pub struct InForce {
     pub source: String,
 }
 
-/// Every setting with its value and where it comes from. Secrets are masked.
+/// Rocket's own settings that an operator looks for beside ours.
+const ROCKETS: &[&str] = &["address", "port", "tls"];
+
+/// Every setting with its value and where it comes from; then Rocket's own address, port and TLS. Secrets are masked.
 pub fn in_force(figment: &Figment) -> Vec<InForce> {
-    FIELDS
+    let settings = Settings::read(figment).ok().zip(figment.extract().ok());
+    let by_default = |field: &Field| {
+        let worked_out = settings
+            .as_ref()
+            .and_then(|(settings, rocket)| worked_out(field.name, settings, rocket));
+        InForce {
+            name: field.name,
+            value: worked_out.unwrap_or(field.default.into()),
+            source: "default".into(),
+        }
+    };
+    let ours = FIELDS
         .iter()
-        .map(|field| {
-            let key = format!("{TABLE}.{}", field.name);
-            let file_key = format!("{key}_file");
-            let (key, name) = if field.secret && figment.contains(&file_key) {
-                (file_key, format!("{}_file", field.name))
-            } else {
-                (key, field.name.to_owned())
-            };
-            match figment.find_value(&key) {
-                Ok(value) => InForce {
-                    name: field.name,
-                    value: if field.secret {
-                        "********".into()
-                    } else {
-                        written(&value)
-                    },
-                    source: figment
-                        .find_metadata(&key)
-                        .map(|from| place(from, &name))
-                        .unwrap_or_default(),
-                },
-                Err(_) => InForce {
-                    name: field.name,
-                    value: field.default.into(),
-                    source: "default".into(),
-                },
-            }
-        })
-        .collect()
+        .map(|field| said(figment, field).unwrap_or_else(|| by_default(field)));
+    let rockets = ROCKETS.iter().map(|name| InForce {
+        name,
+        value: figment
+            .find_value(name)
+            .map_or("none".into(), |value| rockets(name, &value)),
+        source: figment
+            .find_metadata(name)
+            .map_or("default".into(), |from| rockets_place(from, name)),
+    });
+    ours.chain(rockets).collect()
+}
+
+/// A setting that somebody gave, by itself or by file.
+fn said(figment: &Figment, field: &Field) -> Option<InForce> {
+    let key = format!("{TABLE}.{}", field.name);
+    let by_file = format!("{key}_file");
+    let (key, name) = match field.secret && figment.contains(&by_file) {
+        true => (by_file, format!("{}_file", field.name)),
+        false => (key, field.name.to_owned()),
+    };
+    let value = figment.find_value(&key).ok()?;
+    Some(InForce {
+        name: field.name,
+        value: if field.secret {
+            "********".into()
+        } else {
+            written(&value)
+        },
+        source: figment
+            .find_metadata(&key)
+            .map(|from| place(from, &name))
+            .unwrap_or_default(),
+    })
+}
+
+/// What a default comes to, where it is more than a constant.
+fn worked_out(name: &str, settings: &Settings, rocket: &Config) -> Option<String> {
+    let origin = || {
+        settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| Settings::bound_origin(rocket))
+            .to_string()
+    };
+    let in_data_dir = |file| settings.data_dir.join(file).display().to_string();
+    match name {
+        "database_url" => Some(in_data_dir("vestibule.db")),
+        "server_secret" => Some(in_data_dir("server-secret")),
+        "issuer" => Some(origin()),
+        "audience" => Some(settings.issuer.clone().unwrap_or_else(origin)),
+        "hash_threads" => Some(settings.hashing.threads.to_string()),
+        "log" => Some(settings.log.name().to_owned()),
+        _ => None,
+    }
+}
+
+/// TLS holds paths, and may hold a key: only whether it is there.
+fn rockets(name: &str, value: &Value) -> String {
+    match (name, value) {
+        ("tls", Value::Empty(..)) => "off".into(),
+        ("tls", _) => "on".into(),
+        _ => written(value),
+    }
+}
+
+fn rockets_place(from: &Metadata, name: &str) -> String {
+    match place(from, name) {
+        environment if environment.contains("environment") => {
+            format!("ROCKET_{} in the environment", name.to_ascii_uppercase())
+        }
+        default if default.starts_with("rocket::Config") => "default".into(),
+        other => other,
+    }
 }
 
 fn written(value: &Value) -> String {

@@ -8,7 +8,6 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
-use super::origin::is_loopback_name;
 use super::{Algorithm, Fault, HashSettings, LogFormat, Origin, Secret, Settings};
 
 /// The settings as they stand in files and the environment, before anything is checked.
@@ -100,7 +99,7 @@ impl Raw {
             1,
             1000,
         )?;
-        within("hash_memory_kib", "KiB", self.hash_memory_kib, 8, 4_194_304)?;
+        within("hash_memory_kib", "KiB", self.hash_memory_kib, 8, 1_048_576)?;
         within("hash_passes", "passes", self.hash_passes, 1, 1000)?;
         let threads = self.hash_threads.unwrap_or_else(cores);
         within("hash_threads", "threads", threads, 1, 1024)?;
@@ -147,14 +146,19 @@ fn cores() -> usize {
 }
 
 fn embedded_url(data_dir: &Path) -> String {
-    // A path may hold characters that mean something in a URL.
-    let path = data_dir
-        .join("vestibule.db")
-        .to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('#', "%23");
+    // Absolute, or "a:b" would read as a host and a port; escaped, since a path may hold what means something in a URL.
+    let folder = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let path = folder.join("vestibule.db");
+    let path: String = path.to_string_lossy().bytes().map(escaped).collect();
     format!("sqlite://{path}?mode=rwc")
+}
+
+fn escaped(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
 }
 
 fn one_of(
@@ -201,6 +205,15 @@ fn checked_database(url: Secret, insecure: bool) -> Result<Secret, Fault> {
     }
 }
 
+/// Not `db.localhost`: that may be asked of a name server.
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
 /// A socket, a loopback host, or a connection that verifies both certificate and name.
 fn postgres_is_safe(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
@@ -221,21 +234,29 @@ fn postgres_is_safe(url: &str) -> bool {
         || host.starts_with('/')
         || host.starts_with("%2F")
         || host.starts_with("%2f")
-        || is_loopback_name(&host)
+        || is_this_machine(&host)
 }
 
 fn checked_origin(url: &str) -> Result<Origin, Fault> {
-    Origin::parse(url).ok_or_else(|| {
-        Fault(format!(
-            "public_url = {url:?} is not an address like https://login.example.org, without a path."
-        ))
-    })
+    // Not the value: somebody may have written a password into it.
+    let words =
+        "public_url must be an address like https://login.example.org, without a path or a name.";
+    Origin::parse(url).ok_or_else(|| Fault(words.into()))
 }
 
 fn checked_net(text: &str) -> Result<IpNet, Fault> {
-    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-        Fault(format!("trusted_proxies: {text:?} is neither an address like 10.0.0.1 nor a network like 10.0.0.0/8."))
-    })
+    let net = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    match net {
+        Ok(net) if net.prefix_len() > 0 => Ok(net),
+        Ok(_) => Err(Fault(format!(
+            "trusted_proxies: {text:?} would believe anybody. Name the proxy's address."
+        ))),
+        Err(_) => Err(Fault(format!(
+            "trusted_proxies: {text:?} is neither an address like 10.0.0.1 nor a network like 10.0.0.0/8."
+        ))),
+    }
 }
 
 fn within<T: PartialOrd + fmt::Display>(
@@ -272,6 +293,7 @@ mod tests {
             !url("postgres://u@db.example/db")
                 && !url("postgres://u@db.example/db?sslmode=require")
         );
+        assert!(!url("postgres://u@db.localhost/db"));
         assert!(!url("postgres:///db") && !url("postgres://u@localhost/db?host=db.example"));
         assert!(!url(
             "postgres://u@db.example/db?sslmode=verify-full&sslmode=disable"

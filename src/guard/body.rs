@@ -16,6 +16,7 @@ use super::{here, refuse};
 use crate::config::Settings;
 use crate::error::{Error, FieldError};
 use crate::json;
+use crate::log::Log;
 use crate::view::Arrival;
 
 /// The largest body: four fields of the longest kind, with every byte of them escaped.
@@ -23,6 +24,8 @@ const LARGEST: u64 = 16 * 1024;
 
 /// How long a body may take. Rocket itself would wait for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+const TWICE: Error = Error::Malformed("A field stands twice.");
 
 /// How bodies of a type may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +170,9 @@ async fn fields(request: &Request<'_>, data: Data<'_>, kinds: Kinds) -> Result<F
     };
     if kinds == Kinds::FormOrJson && query_allowed(request) {
         for (name, value) in query(request)? {
-            values.entry(name).or_insert(value);
+            if values.insert(name, value).is_some() {
+                return Err(TWICE);
+            }
         }
     }
     Ok(Fields {
@@ -218,7 +223,7 @@ fn pairs(text: &str) -> Result<BTreeMap<String, Value>, Error> {
             .insert(decoded(name)?, Value::String(decoded(value)?))
             .is_some()
         {
-            return Err(Error::Malformed("A field stands twice."));
+            return Err(TWICE);
         }
     }
     Ok(values)
@@ -259,6 +264,14 @@ impl<'r> FromRequest<'r> for Query {
                 if !query_allowed(request)
                     && secret.iter().any(|name| query.contains_key(*name)) =>
             {
+                if let Some(log) = request.rocket().state::<Log>() {
+                    log.event(
+                        "query_credentials_refused",
+                        &Arrival::of(request).client,
+                        None,
+                        &[],
+                    );
+                }
                 refuse(request, Error::QueryCredentials)
             }
             Ok(_) => request::Outcome::Success(Self(())),

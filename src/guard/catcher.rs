@@ -127,7 +127,17 @@ pub fn refused_routes() -> Vec<Route> {
 
 /// Leads a request away from its handler, with the reason.
 pub fn turn_away(request: &mut Request<'_>, base: &str, error: Error) {
-    Arrival::of(request).refuse(error);
+    let arrival = Arrival::of(request);
+    arrival.led_from(view::canonical(request.uri().path().as_str()).into_owned());
+    if let Some(log) = request.rocket().state::<Log>() {
+        log.event(
+            "turned_away",
+            &arrival.client,
+            None,
+            &[("reason", error.row().code)],
+        );
+    }
+    arrival.refuse(error);
     if let Ok(uri) = rocket::http::uri::Origin::parse_owned(format!("{base}{REFUSED}")) {
         request.set_uri(uri);
     }
@@ -161,9 +171,17 @@ pub fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     log.request(&RequestLine {
         id: &arrival.client.request_id,
         client: arrival.client.address,
-        method: request.method().as_str(),
+        // Of a method that Rocket does not know, it says GET.
+        method: if arrival.was_announced() {
+            request.method().as_str()
+        } else {
+            "-"
+        },
         // Refused and unknown places have no pattern, and a path may hold a secret.
-        route: request.route().map_or("-", |route| route.uri.path()),
+        route: request
+            .route()
+            .filter(|_| !arrival.was_led_away())
+            .map_or("-", |route| route.uri.path()),
         status: response.status().code,
         took: arrival.at.elapsed(),
         account: arrival.shown().map(|shown| shown.account.as_str()),

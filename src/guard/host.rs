@@ -23,6 +23,10 @@ pub fn is_ours(request: &Request<'_>, site: &Site) -> bool {
     let Some(host) = Host::parse(raw).ok().filter(|_| is_well_formed(raw)) else {
         return false;
     };
+    // Rocket drops headers that are not UTF-8; what the connection says first must be what we read.
+    if request.remote().is_some() && request.host() != Some(&host) {
+        return false;
+    }
     let (name, port) = (host.domain().as_str(), host.port());
     match &site.public {
         Some(public) => public.is_host(name, port),

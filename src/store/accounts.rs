@@ -54,7 +54,7 @@ pub async fn insert(pool: &Pool, account: &Account, keys: &Keys) -> Result<bool,
     .bind(&keys.email)
     .bind(&account.password_hash)
     .bind(account.created_at)
-    .execute(pool.any())
+    .execute(pool.write().await?.any)
     .await?;
     Ok(done.rows_affected() == 1)
 }
@@ -89,7 +89,7 @@ pub async fn replace_hash(pool: &Pool, id: &str, old: &str, new: &str) -> Result
         .bind(new)
         .bind(id)
         .bind(old)
-        .execute(pool.any())
+        .execute(pool.write().await?.any)
         .await?;
     Ok(())
 }

@@ -33,7 +33,7 @@ pub async fn insert(pool: &Pool, key: &SealedKey) -> Result<(), Fault> {
     .bind(key.generation)
     .bind(&key.sealed_private)
     .bind(key.created_at)
-    .execute(pool.any())
+    .execute(pool.write().await?.any)
     .await?;
     Ok(())
 }

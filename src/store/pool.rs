@@ -1,16 +1,19 @@
 //! Connections to the database, and the only place that knows which database it is.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::figment::Figment;
+use rocket::tokio::sync::{Semaphore, SemaphorePermit};
+use rocket::tokio::time::timeout;
 use rocket_db_pools::Database;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, ConnectOptions, Executor, Transaction};
+use sqlx::{Any, AnyPool, ConnectOptions, Executor};
 
 use super::Fault;
 
@@ -29,7 +32,14 @@ pub struct Db(Pool);
 #[derive(Clone)]
 pub struct Pool {
     any: AnyPool,
-    sqlite: bool,
+    /// Whose turn it is to write; nobody asks on PostgreSQL.
+    turns: Option<Arc<Semaphore>>,
+}
+
+/// The right to write, until dropped.
+pub(super) struct Writer<'p> {
+    pub(super) any: &'p AnyPool,
+    _turn: Option<SemaphorePermit<'p>>,
 }
 
 impl Pool {
@@ -43,7 +53,8 @@ impl Pool {
         // Statements are not logged: what they bind may be personal, and the cause of a fault is logged anyway.
         let options = url
             .parse::<AnyConnectOptions>()?
-            .log_statements(log::LevelFilter::Off);
+            .log_statements(log::LevelFilter::Off)
+            .log_slow_statements(log::LevelFilter::Off, PATIENCE);
         let any = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
@@ -58,21 +69,29 @@ impl Pool {
             .connect_with(options)
             .await?;
         MIGRATIONS.run(&any).await?;
-        Ok(Self { any, sqlite })
+        let turns = sqlite.then(|| Arc::new(Semaphore::new(1)));
+        Ok(Self { any, turns })
     }
 
-    /// Begins a transaction that may write.
+    /// The connections, for a statement that writes. On SQLite one writes at a time anyway; waiting here keeps the
+    /// others' connections free for reading.
     ///
     /// # Errors
-    /// No connection, or no lock, in time.
-    pub async fn begin(&self) -> Result<Transaction<'static, Any>, Fault> {
-        // On SQLite a read lock that is raised later fails at once when another did the same; take it first.
-        let begin = if self.sqlite {
-            "begin immediate"
-        } else {
-            "begin"
+    /// Another writer did not finish in time.
+    pub(super) async fn write(&self) -> Result<Writer<'_>, Fault> {
+        let turn = match &self.turns {
+            Some(turns) => Some(
+                timeout(PATIENCE, turns.acquire())
+                    .await
+                    .map_err(|_| sqlx::Error::PoolTimedOut)?,
+            ),
+            None => None,
         };
-        Ok(self.any.begin_with(begin).await?)
+        let turn = turn.transpose().map_err(|_| sqlx::Error::PoolClosed)?;
+        Ok(Writer {
+            any: &self.any,
+            _turn: turn,
+        })
     }
 
     /// The connections themselves, for the statements of this folder.
@@ -122,22 +141,27 @@ impl rocket_db_pools::Pool for Pool {
     }
 }
 
-/// Makes the data directory (0700) and the database's file (0600) in it, where they are not there yet. SQLite would
-/// make the file readable by others, and gives its journals the same mode.
+/// Makes the data directory (0700) and the database's file (0600) in it, where they are not there yet, and holds the
+/// directory until the answer is dropped. SQLite would make the file readable by others, and gives its journals the
+/// same mode.
 ///
 /// # Errors
-/// A folder that cannot be made or written.
-pub fn make_data_dir(data_dir: &Path, with_database: bool) -> std::io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)?;
-    if with_database {
-        OpenOptions::new()
+/// A folder that cannot be made, written or locked.
+pub fn lock_data_dir(data_dir: &Path, with_database: bool) -> std::io::Result<File> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(data_dir)?;
+    let private = |name: &str| {
+        let mut options = OpenOptions::new();
+        options
             .create(true)
             .append(true)
             .mode(0o600)
-            .open(data_dir.join("vestibule.db"))?;
+            .open(data_dir.join(name))
+    };
+    let lock = private("lock")?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    if with_database {
+        private("vestibule.db")?;
     }
-    Ok(())
+    Ok(lock)
 }

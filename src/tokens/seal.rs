@@ -1,8 +1,8 @@
 //! The server secret, and what it seals: AES-256-GCM, bound to the place where the sealed thing stands.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -17,20 +17,37 @@ use crate::world::Chance;
 /// Where the secret stands in the data directory, when nobody gave one.
 const FILE: &str = "server-secret";
 
+/// What to do when there is no secret yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    /// A first start: make one.
+    Make,
+    /// There are keys that an older one sealed, and a new one would not open them.
+    Refuse,
+}
+
 /// The one secret of an installation. Other keys are derived from it, one a purpose.
 pub struct ServerSecret {
     sealing: RandomizedNonceKey,
 }
 
 impl ServerSecret {
-    /// The secret from the settings; else from its file, which is made (0600) at the first start.
+    /// The secret from the settings; else from its file, which is made (0600) where that is allowed.
     ///
     /// # Errors
-    /// A file that cannot be read or made, or one that holds less than 32 characters.
-    pub fn obtain(settings: &Settings, chance: &Chance) -> Result<Self, Fault> {
+    /// A file that cannot be read or made, that others can read, or that holds less than 32 characters.
+    pub fn obtain(
+        settings: &Settings,
+        chance: &Chance,
+        if_missing: IfMissing,
+    ) -> Result<Self, Fault> {
         match &settings.server_secret {
             Some(secret) => Self::derive(secret),
-            None => Self::derive(&from_file(&settings.data_dir.join(FILE), chance)?),
+            None => Self::derive(&from_file(
+                &settings.data_dir.join(FILE),
+                chance,
+                if_missing,
+            )?),
         }
     }
 
@@ -79,52 +96,64 @@ impl ServerSecret {
     }
 }
 
-fn from_file(path: &Path, chance: &Chance) -> Result<Secret, Fault> {
-    let failed = |error: std::io::Error| {
+fn from_file(path: &Path, chance: &Chance, if_missing: IfMissing) -> Result<Secret, Fault> {
+    let refused = |why: String| {
         Fault(format!(
-            "The server secret {} cannot be used: {error}.",
+            "The server secret {} cannot be used: {why}",
             path.display()
         ))
     };
     if !path.exists() {
+        if if_missing == IfMissing::Refuse {
+            return Err(refused(
+                "it is gone, and the keys in the database are sealed with it. Put it back.".into(),
+            ));
+        }
         let fresh = chance
             .bytes::<32>()
-            .map_err(|error| failed(std::io::Error::other(error)))?;
-        make_file(path, &Zeroizing::new(HEXLOWER.encode(&fresh))).map_err(failed)?;
+            .map_err(|error| refused(error.to_string()))?;
+        let made = make_file(path, &Zeroizing::new(HEXLOWER.encode(&fresh)));
+        made.map_err(|error| refused(error.to_string()))?;
     }
-    let secret = Secret::new(
-        std::fs::read_to_string(path)
-            .map_err(failed)?
-            .trim_end()
-            .to_owned(),
-    );
-    if secret.reveal().len() < 32 {
-        return Err(Fault(format!(
-            "{} holds less than 32 characters. Put the old secret back.",
+    let read = || {
+        Ok((
+            std::fs::read_to_string(path)?,
+            path.metadata()?.permissions().mode(),
+        ))
+    };
+    let (text, mode) = read().map_err(|error: std::io::Error| refused(error.to_string()))?;
+    let secret = Secret::new(text.trim_end().to_owned());
+    if mode & 0o077 != 0 {
+        return Err(refused(format!(
+            "others can read it. Run: chmod 600 {}",
             path.display()
         )));
+    }
+    if secret.reveal().len() < 32 {
+        return Err(refused(
+            "it holds less than 32 characters. Put the old one back.".into(),
+        ));
     }
     Ok(secret)
 }
 
-/// Writes the file beside its place and links it there whole: a crash leaves no half secret, and of two starts at
-/// once the second finds the first one's.
+/// Writes the file beside its place and moves it there whole and for good: a crash leaves no half secret. The data
+/// directory is locked, so nobody else is doing the same.
 fn make_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let _ = std::fs::remove_file(&draft);
+    let draft = path.with_extension("draft");
     let mut file = OpenOptions::new()
-        .create_new(true)
+        .create(true)
         .write(true)
+        .truncate(true)
         .mode(0o600)
         .open(&draft)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
-    let linked = match std::fs::hard_link(&draft, path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    };
-    std::fs::remove_file(&draft)?;
-    linked
+    std::fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -157,13 +186,22 @@ mod tests {
 
     #[test]
     fn the_file_is_made_once_and_private() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        let first = from_file(&path, &Chance::real()).unwrap();
-        let again = from_file(&path, &Chance::real()).unwrap();
+        let first = from_file(&path, &Chance::real(), IfMissing::Make).unwrap();
+        let again = from_file(&path, &Chance::real(), IfMissing::Make).unwrap();
         assert!(first.reveal() == again.reveal() && first.reveal().len() == 64);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let open = from_file(&path, &Chance::real(), IfMissing::Make)
+            .err()
+            .unwrap();
+        assert!(open.0.contains("chmod 600"));
+        std::fs::remove_file(&path).unwrap();
+        let gone = from_file(&path, &Chance::real(), IfMissing::Refuse)
+            .err()
+            .unwrap();
+        assert!(gone.0.contains("Put it back") && !path.exists());
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
-use super::Site;
+use super::{Arrival, Site};
 
 /// What a request wants to be answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,11 @@ impl Face {
     /// A page for whoever names HTML and likes it at least as much as JSON; JSON for everyone else, so that curl's
     /// `*/*` is a program.
     pub fn of(request: &Request<'_>) -> Self {
-        let path = request.uri().path();
+        let path = Arrival::of(request).path(request);
         let inside = request
             .rocket()
             .state::<Site>()
-            .map_or(path.as_str(), |site| site.inside(path.as_str()));
+            .map_or(path, |site| site.inside(path));
         let for_programs = |place: &str| {
             inside
                 .strip_prefix(place)

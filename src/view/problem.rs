@@ -78,7 +78,7 @@ fn page(request: &Request<'_>, error: &Error) -> Option<Response<'static>> {
 fn problem(request: &Request<'_>, error: &Error) -> Response<'static> {
     let row = error.row();
     let site = request.rocket().state::<Site>();
-    let inside = site.map(|site| site.inside(request.uri().path().as_str()));
+    let inside = site.map(|site| site.inside(Arrival::of(request).path(request)));
     let oauth = inside.is_some_and(|path| path.trim_end_matches('/') == "/auth/token");
     let problem = Problem {
         kind: "about:blank",

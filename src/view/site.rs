@@ -1,5 +1,6 @@
 //! The service as it is seen from outside, and each request as it arrived.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -7,6 +8,7 @@ use std::time::Instant;
 
 use ipnet::IpNet;
 use rocket::Request;
+use rocket::http::RawStr;
 
 use super::Assets;
 use crate::client::{self, Client};
@@ -64,6 +66,17 @@ impl Site {
     }
 }
 
+/// The one spelling of a path. Rocket finds routes by decoded, non-empty segments, so `//a/%62` reaches `/a/b`; what
+/// looks at paths must see what Rocket sees.
+pub fn canonical(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') && !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let decoded = segments.map(|segment| RawStr::new(segment).percent_decode_lossy());
+    Cow::Owned(decoded.fold(String::new(), |path, segment| path + "/" + &segment))
+}
+
 /// A request as it arrived, and what was found out about it on the way.
 pub struct Arrival {
     /// When.
@@ -73,6 +86,7 @@ pub struct Arrival {
     refused: Mutex<Option<Error>>,
     shown: OnceLock<Shown>,
     announced: OnceLock<()>,
+    asked: OnceLock<String>,
 }
 
 /// Who is signed in, as pages and the log show it.
@@ -107,6 +121,7 @@ impl Arrival {
             refused: Mutex::default(),
             shown: OnceLock::new(),
             announced: OnceLock::new(),
+            asked: OnceLock::new(),
         }
     }
 
@@ -118,6 +133,22 @@ impl Arrival {
     /// Whether they do. Rocket shows them no request whose method it does not know.
     pub fn was_announced(&self) -> bool {
         self.announced.get().is_some()
+    }
+
+    /// Remembers the path that was asked for, before the request is led elsewhere.
+    pub fn led_from(&self, path: String) {
+        let _ = self.asked.set(path);
+    }
+
+    /// Whether the request was led away from the path that was asked for.
+    pub fn was_led_away(&self) -> bool {
+        self.asked.get().is_some()
+    }
+
+    /// The path that was asked for.
+    pub fn path<'p>(&'p self, request: &'p Request<'_>) -> &'p str {
+        let now = || request.uri().path().as_str();
+        self.asked.get().map_or_else(now, String::as_str)
     }
 
     /// Leaves the reason for the catcher, which sees only a status.
@@ -144,5 +175,23 @@ impl Arrival {
     /// Who is signed in, if somebody asked.
     pub fn shown(&self) -> Option<&Shown> {
         self.shown.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for (path, one) in [
+            ("/a/b", "/a/b"),
+            ("/a/b/", "/a/b/"),
+            ("//a/%62", "/a/b"),
+            ("/%69d//login", "/id/login"),
+            ("//", ""),
+        ] {
+            assert_eq!(canonical(path), one);
+        }
     }
 }

@@ -65,6 +65,15 @@ impl Database {
             .map(|postgres| format!("{}/{}", postgres.server, postgres.name))
     }
 
+    /// Takes the database away from under the service.
+    pub fn lose(&self) {
+        match &self.postgres {
+            Some(postgres) => postgres.drop_database(),
+            // Its file cannot be taken from a process that has it open; what is in it can.
+            None => drop(self.ask("drop table accounts")),
+        }
+    }
+
     /// Asks the database directly, with its own tool or SQLite's library: every row as text, columns joined by `|`.
     pub fn ask(&self, sql: &str) -> Vec<String> {
         match &self.postgres {
@@ -87,12 +96,16 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    fn drop_database(&self) {
+        let sql = format!("drop database if exists {} with (force)", self.name);
+        psql(&format!("{}/postgres", self.server), &sql);
+    }
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
-        psql(
-            &format!("{}/postgres", self.server),
-            &format!("drop database {} with (force)", self.name),
-        );
+        self.drop_database();
     }
 }
 

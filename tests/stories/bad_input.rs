@@ -173,11 +173,51 @@ fn a_known_place_has_methods_and_an_unknown_one_has_none() {
         "/docs/index.html",
     ] {
         assert_problem(&house.get(path).send(), 404);
-        assert_problem(&house.post(path).send(), 404);
     }
+    assert_problem(&house.post("/nothing").send(), 404);
     let page = house.get("/nothing").page().send();
     assert_eq!(page.status, 404);
     assert!(page.text.contains("<h1") && page.header("Content-Type").starts_with("text/html"));
+}
+
+#[test]
+fn another_spelling_of_a_path_is_nothing() {
+    let house = House::new();
+    let token = house.token_of("ana");
+    for path in [
+        "//auth/me",
+        "/%61uth/me",
+        "/auth//me",
+        "/auth/%6De",
+        "/auth/me/%2e",
+        "/secure%2Ddata",
+        "//",
+    ] {
+        for kind in ["text/html", "application/json"] {
+            let answer = house.get(path).bearer(&token).header("Accept", kind).send();
+            assert_eq!(answer.status, 404, "{path}");
+            assert!(
+                answer
+                    .header("Content-Security-Policy")
+                    .contains("default-src"),
+                "{path}"
+            );
+        }
+    }
+    let api = house.get("/%61uth/me").page().send();
+    assert_eq!(api.header("Content-Type"), "application/problem+json");
+    let foreign = house
+        .get("/auth/me")
+        .page()
+        .header("Host", "evil.example")
+        .send();
+    assert_problem(&foreign, 400);
+    let token = house
+        .post("/auth/token")
+        .page()
+        .header("Host", "evil.example")
+        .send();
+    assert_eq!(token.json()["error"], "invalid_request");
 }
 
 #[test]

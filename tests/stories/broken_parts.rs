@@ -33,6 +33,17 @@ fn without_its_table_nobody_gets_in_and_the_guard_goes_on() {
 }
 
 #[test]
+fn a_lost_database_is_503_and_the_guard_goes_on() {
+    let house = House::new();
+    let token = house.token_of("ana");
+    house.database.lose();
+    assert_unavailable(&house.log_in("ana", PASSWORD));
+    assert_unavailable(&house.register("bob"));
+    assert_eq!(house.get("/health/live").send().status, 200);
+    assert_eq!(house.get("/secure-data").bearer(&token).send().status, 200);
+}
+
+#[test]
 fn a_database_that_another_process_locks_is_503_and_recovers() {
     let house = House::on(Database::sqlite(), &[]);
     house.register("ana");

@@ -85,11 +85,7 @@ fn what_is_not_open_answers_no_stranger() {
                 answer.status
             ),
             entry if GUARDED.contains(&entry) => {
-                assert_eq!(
-                    answer.status,
-                    401,
-                    "{entry:?}"
-                );
+                assert_eq!(answer.status, 401, "{entry:?}");
                 assert!(matches!(page.status, 303 | 401), "{entry:?}");
             }
             entry => assert!(
