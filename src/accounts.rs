@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use crate::client::Client;
 use crate::error::{Error, FieldError};
 use crate::hashing::{Hashing, Verdict};
-use crate::sessions::Sessions;
+use crate::sessions::{Granted, Sessions, Why};
 use crate::store::accounts::{self as rows, Account, Keys};
+use crate::store::sessions::Session;
 use crate::store::{self, Pool};
-use crate::tokens::Minted;
 use crate::world::World;
 
 /// What registration asks for, as received.
@@ -42,8 +42,8 @@ pub struct Credentials {
 pub struct SignedIn {
     /// Who.
     pub account: Account,
-    /// The session's access token.
-    pub access: Minted,
+    /// What they hold from now on.
+    pub granted: Granted,
 }
 
 /// The rules, and what they need.
@@ -130,6 +130,8 @@ impl Accounts {
             email,
             password_hash,
             created_at: self.world.clock.unix(),
+            version: 1,
+            disabled_at: None,
         };
         let inserted = rows::insert(&self.pool, &account, &keys).await?;
         if inserted {
@@ -159,14 +161,23 @@ impl Accounts {
         checked
             .inspect_err(|error| self.refused("login_refused", error, client, account.as_ref()))?;
         let account = account.ok_or(Error::WrongPassword)?;
-        let access = self.sessions.start(&account)?;
+        self.let_in(account, "password", client).await
+    }
+
+    async fn let_in(
+        &self,
+        account: Account,
+        method: &str,
+        client: &Client,
+    ) -> Result<SignedIn, Error> {
+        let granted = self.sessions.start(&account, method, client).await?;
         self.world.log.event(
             "logged_in",
             client,
             Some(&account.id),
-            &[("method", "password")],
+            &[("method", method)],
         );
-        Ok(SignedIn { account, access })
+        Ok(SignedIn { account, granted })
     }
 
     async fn find(&self, name: &str) -> Result<Option<Account>, Error> {
@@ -192,6 +203,10 @@ impl Accounts {
         };
         let stored = account.map(|account| account.password_hash.clone());
         match self.hashing.verify(tried, stored).await? {
+            // After the hash, like any wrong password: strangers learn nothing.
+            _ if account.is_some_and(|account| account.disabled_at.is_some()) => {
+                Err(Error::WrongPassword)
+            }
             Verdict::Right if possible => Ok(()),
             Verdict::Outdated if possible => {
                 if let Some(account) = account {
@@ -220,21 +235,101 @@ impl Accounts {
     /// Starts a session for an account that was just registered.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the system gives no random bytes.
-    pub fn sign_in_new(&self, account: Account, client: &Client) -> Result<SignedIn, Error> {
-        let access = self.sessions.start(&account)?;
-        self.world.log.event(
-            "logged_in",
-            client,
-            Some(&account.id),
-            &[("method", "registration")],
-        );
-        Ok(SignedIn { account, access })
+    /// [`Error::Unavailable`]; [`Error::Internal`] when the system gives no random bytes.
+    pub async fn sign_in_new(&self, account: Account, client: &Client) -> Result<SignedIn, Error> {
+        self.let_in(account, "registration", client).await
     }
 
-    /// Tells the log that somebody signed out.
-    pub fn log_out(&self, account: Option<&str>, client: &Client) {
-        self.world.log.event("logged_out", client, account, &[]);
+    /// Renews what somebody holds. See [`Sessions::refresh`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn refresh(&self, token: &str, client: &Client) -> Result<Granted, Error> {
+        self.sessions.refresh(token, client).await
+    }
+
+    /// Signs out of one's own session: all its tokens are refused from now on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: the session goes on, and whoever wanted to leave must be told.
+    pub async fn log_out(
+        &self,
+        account: &str,
+        session: &str,
+        client: &Client,
+    ) -> Result<(), Error> {
+        self.sessions.end(account, session, Why::LoggedOut).await?;
+        self.world
+            .log
+            .event("logged_out", client, Some(account), &[]);
+        Ok(())
+    }
+
+    /// Ends another session of one's own.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for somebody else's and for none alike; [`Error::Unavailable`].
+    pub async fn end_session(
+        &self,
+        account: &str,
+        session: &str,
+        client: &Client,
+    ) -> Result<(), Error> {
+        if !self
+            .sessions
+            .end(account, session, Why::EndedByOwner)
+            .await?
+        {
+            return Err(Error::NotFound);
+        }
+        self.world.log.event(
+            "session_ended",
+            client,
+            Some(account),
+            &[("session", session)],
+        );
+        Ok(())
+    }
+
+    /// Ends every session of one's own but this one, and says how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn end_other_sessions(
+        &self,
+        account: &str,
+        keep: &str,
+        client: &Client,
+    ) -> Result<usize, Error> {
+        let ended = self
+            .sessions
+            .end_others(account, keep, Why::EndedByOwner)
+            .await?;
+        self.world.log.event(
+            "other_sessions_ended",
+            client,
+            Some(account),
+            &[("count", &ended.to_string())],
+        );
+        Ok(ended)
+    }
+
+    /// One's own sessions. See [`Sessions::of_account`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sessions(&self, account: &str) -> Result<Vec<Session>, Error> {
+        self.sessions.of_account(account).await
+    }
+
+    /// Ends everything that an account has out there, at once and everywhere, and lets nobody sign in with it, or
+    /// everybody again who knows its password.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nobody has this name; [`Error::Unavailable`].
+    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), Error> {
+        let account = self.find(name).await?.ok_or(Error::NotFound)?;
+        self.sessions.end_all(&account.id, disabled).await
     }
 
     /// Whether the database answers.

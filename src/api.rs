@@ -9,6 +9,7 @@ mod account;
 mod docs;
 mod health;
 mod secure_data;
+mod sessions;
 mod token;
 
 use rocket::{Route, routes};
@@ -21,6 +22,10 @@ pub fn routes() -> Vec<Route> {
         account::register,
         account::me,
         token::submit,
+        sessions::log_out,
+        sessions::list,
+        sessions::end,
+        sessions::end_others,
         secure_data::show,
         health::live,
         health::ready,

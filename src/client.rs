@@ -11,6 +11,59 @@ pub struct Client {
     pub address: IpAddr,
     /// The id under which the log tells of this request.
     pub request_id: String,
+    /// The `User-Agent`, as sent.
+    pub agent: String,
+}
+
+impl Client {
+    /// With what the request was made, in words that its owner recognises: `Firefox on Linux`.
+    pub fn device(&self) -> String {
+        device(&self.agent)
+    }
+}
+
+/// Names by which programs call themselves. The order matters: most say that they are several others, too.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Chromium/", "Chromium"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python-requests/", "Python"),
+    ("Python-urllib/", "Python"),
+    ("okhttp/", "okhttp"),
+    ("Go-http-client/", "Go"),
+    ("node", "Node.js"),
+    ("ureq/", "ureq"),
+];
+
+const SYSTEMS: &[(&str, &str)] = &[
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+];
+
+fn device(agent: &str) -> String {
+    let known = |names: &[(&str, &'static str)]| {
+        names
+            .iter()
+            .find(|(mark, _)| agent.contains(mark))
+            .map(|(_, name)| *name)
+    };
+    match (known(PROGRAMS), known(SYSTEMS)) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "An unknown device".to_owned(),
+    }
 }
 
 /// The address a request came from.
@@ -101,5 +154,35 @@ mod tests {
             "10.0.0.1"
         );
         assert_eq!(seen("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_device_has_a_name_that_its_owner_knows() {
+        let mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+        let windows =
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (agent, name) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox on Linux",
+            ),
+            (
+                &format!("{mac} Version/18.0 Safari/605.1.15"),
+                "Safari on macOS",
+            ),
+            (
+                &format!("{windows} Chrome/150.0.0.0 Safari/537.36"),
+                "Chrome on Windows",
+            ),
+            (
+                &format!("{windows} Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0"),
+                "Edge on Windows",
+            ),
+            ("curl/8.5.0", "curl"),
+            ("", "An unknown device"),
+            ("<script>", "An unknown device"),
+        ] {
+            assert_eq!(device(agent), name);
+        }
     }
 }

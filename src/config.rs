@@ -11,6 +11,7 @@ mod raw;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use rocket::Config;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub algorithm: Algorithm,
     /// How long an access token lives.
     pub access_minutes: i64,
+    /// How long sessions last.
+    pub sessions: SessionSettings,
     /// `None`: our own origin.
     pub issuer: Option<String>,
     /// `None`: the issuer.
@@ -64,6 +67,19 @@ pub struct Settings {
     pub log: LogFormat,
     /// Argon2id parameters and the pool that computes it.
     pub hashing: HashSettings,
+}
+
+/// How long sessions last, and how many there may be. Times in seconds.
+#[derive(Clone, Copy)]
+pub struct SessionSettings {
+    /// Without use.
+    pub idle: i64,
+    /// At all.
+    pub longest: i64,
+    /// Of one account.
+    pub most: i64,
+    /// How long the guard goes on without hearing of endings.
+    pub grace: Duration,
 }
 
 /// Argon2id parameters (RFC 9106) and the pool that computes it.

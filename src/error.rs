@@ -18,6 +18,8 @@ pub enum Error {
     MissingParameter(&'static str),
     /// A grant type that is not offered.
     UnsupportedGrant,
+    /// A refresh token that is not, or no longer, good (RFC 6749 section 5.2).
+    InvalidGrant,
     /// Credentials in the query, where logs and histories keep them.
     QueryCredentials,
     /// The username or the address belongs to somebody.
@@ -105,7 +107,12 @@ impl Error {
             Self::UnsupportedGrant => row(
                 400,
                 "unsupported_grant_type",
-                "This grant_type is not offered. Use grant_type=password.",
+                "This grant_type is not offered. Use password or refresh_token.",
+            ),
+            Self::InvalidGrant => row(
+                400,
+                "invalid_refresh_token",
+                "This refresh token is not valid, or no longer. Sign in again.",
             ),
             Self::QueryCredentials => row(
                 400,
@@ -190,7 +197,7 @@ impl Error {
     pub fn oauth(&self) -> &'static str {
         match self {
             Self::UnsupportedGrant => "unsupported_grant_type",
-            Self::WrongPassword => "invalid_grant",
+            Self::WrongPassword | Self::InvalidGrant => "invalid_grant",
             Self::Busy | Self::Unavailable => "temporarily_unavailable",
             Self::Internal => "server_error",
             _ => "invalid_request",

@@ -11,9 +11,9 @@ mod here;
 mod host;
 
 pub use body::{Body, Fields, Kinds, Posted, Query};
-pub use caller::{Caller, Visitor};
+pub use caller::{Caller, Leaving, Visitor};
 pub use catcher::{catchers, finish, refused_routes, turn_away};
-pub use cookie::{forget, hand_over};
+pub use cookie::{forget, hand_over, hand_over_renewed};
 pub use here::Here;
 pub use host::is_ours as host_is_ours;
 

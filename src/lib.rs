@@ -32,13 +32,14 @@
 //! # One login, form to cookie
 //!
 //! `POST /login` → `pages::login::submit` takes [`guard::Posted`] (sent by this site, small, in time, each field once)
-//! → [`accounts::Accounts::log_in`]: find the account → one Argon2 hash *always*, on the hashing pool → an access token
-//! → a cookie and `303` to the remembered place. A refusal shows the form again with the same words as the JSON.
+//! → [`accounts::Accounts::log_in`]: find the account → one Argon2 hash *always*, on the hashing pool
+//! → a session's row and two cookies, and `303` to the remembered place. A refusal shows the form again with the same words as the JSON.
 //!
 //! # One bearer request
 //!
 //! `GET /secure-data` → [`Caller`]: Bearer first, then cookie → [`tokens::Tokens::verify`] (a token seen before is
-//! found by its exact bytes; its times are looked at again) → handler. No database.
+//! found by its exact bytes; its times are looked at again) → [`sessions::Sessions::whose`] knows what has ended →
+//! handler. No database.
 //!
 //! # Invariants
 //!
@@ -164,7 +165,8 @@ impl House {
             world.clock.clone(),
             world.chance.clone(),
         );
-        let sessions = Arc::new(Sessions::new(tokens, world.clock.clone()));
+        let sessions = Sessions::open(pool.clone(), tokens, &secret, settings.sessions, &world);
+        let sessions = Arc::new(sessions.await.map_err(unreadable)?);
         let hashing = Hashing::start(settings.hashing)
             .map_err(|error| Fault(format!("The hashing threads cannot start: {error}.")))?;
         let judging = config::HashSettings {
@@ -193,7 +195,7 @@ impl House {
                 configured,
                 docs: settings.docs,
                 assets: Assets::below(base),
-                session_words: session_words(settings.access_minutes),
+                session_words: session_words(settings.sessions),
                 trusted: settings.trusted_proxies.clone(),
                 counter: AtomicU64::new(u64::from_le_bytes(first_id)),
             },
@@ -291,11 +293,18 @@ fn warn(settings: &Settings, log: &log::Log) {
     }
 }
 
-fn session_words(minutes: i64) -> String {
-    match minutes {
-        1 => "You stay signed in for one minute on this device.".to_owned(),
-        _ => format!("You stay signed in for {minutes} minutes on this device."),
+fn session_words(settings: config::SessionSettings) -> String {
+    let days = |seconds: i64| match seconds / 86_400 {
+        1 => "one day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let (idle, longest) = (days(settings.idle), days(settings.longest));
+    if settings.longest <= settings.idle {
+        return format!("You stay signed in on this device for {longest}.");
     }
+    format!(
+        "You stay signed in on this device for {longest}, or until you do not use it for {idle}."
+    )
 }
 
 /// What happens at the front door, before any handler and after.
@@ -314,6 +323,15 @@ impl Fairing for Front {
         if let Some(site) = rocket.state::<Site>() {
             // With port 0 the system chose.
             let _ = site.bound.set(Settings::bound_origin(rocket.config()));
+        }
+        if let Some(sessions) = rocket.state::<Arc<Sessions>>().cloned() {
+            let shutdown = rocket.shutdown();
+            rocket::tokio::spawn(async move {
+                rocket::tokio::select! {
+                    () = sessions.keep() => {}
+                    () = shutdown => {}
+                }
+            });
         }
     }
 
@@ -336,6 +354,8 @@ impl Fairing for Front {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        // On an app's own routes, too: what the guard renewed there must reach the browser.
+        guard::hand_over_renewed(request, response);
         if Arrival::of(request).was_announced() {
             guard::finish(request, response);
         }

@@ -7,6 +7,7 @@ mod account;
 mod home;
 mod login;
 mod register;
+mod sessions;
 mod statics;
 
 use rocket::{Route, routes};
@@ -22,6 +23,9 @@ pub fn routes() -> Vec<Route> {
         login::submit,
         account::show,
         account::log_out,
+        sessions::show,
+        sessions::end,
+        sessions::end_others,
         statics::file,
     ]
 }

@@ -6,12 +6,20 @@
 pub mod accounts;
 pub mod keys;
 pub mod pool;
+pub mod sessions;
 
 pub use pool::{Db, Pool};
 
 /// The database did not do what it was asked. The cause is for the log.
 #[derive(Debug)]
 pub struct Fault(sqlx::Error);
+
+impl Fault {
+    /// The database did not answer in time.
+    pub fn silent() -> Self {
+        Self(sqlx::Error::PoolTimedOut)
+    }
+}
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -16,7 +16,7 @@ macro_rules! embed {
 
 /// Every file of `templates/`. A test holds the list against the folder.
 pub const TEMPLATES: &[(&str, &str)] = embed!("templates":
-    "base.html", "index.html", "register.html", "login.html", "secure-data.html", "account.html", "error.html", "docs.html");
+    "base.html", "index.html", "register.html", "login.html", "secure-data.html", "account.html", "sessions.html", "error.html", "docs.html");
 
 /// Every file of `static/`. A test holds the list against the folder.
 pub const STATIC: &[(&str, &str)] =

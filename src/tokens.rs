@@ -11,6 +11,7 @@
 pub mod ring;
 mod seal;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -51,6 +52,8 @@ pub struct Tokens {
     /// Seconds.
     lifetime: i64,
     clock: Clock,
+    /// The latest time that was seen.
+    seen: AtomicI64,
     chance: Chance,
     good: Cache<Box<str>, Arc<Claims>, ByBytes>,
 }
@@ -90,6 +93,14 @@ impl Names {
 pub struct Claims {
     /// The account's id: `sub`.
     pub subject: String,
+    /// The same as a number.
+    pub account_key: u128,
+    /// The account's version when the token was minted: `ver`.
+    pub version: i64,
+    /// The session's id: `sid`.
+    pub session: String,
+    /// The same as a number.
+    pub session_key: u128,
     /// The name to show: `preferred_username`.
     pub username: String,
     /// When the password was last proven, in seconds since 1970.
@@ -100,6 +111,28 @@ pub struct Claims {
     pub not_before: i64,
     /// When it dies.
     pub expires_at: i64,
+}
+
+/// Whom a token stands for.
+pub struct Bearer<'a> {
+    /// The account's id.
+    pub account: &'a str,
+    /// The name to show.
+    pub username: &'a str,
+    /// The account's version.
+    pub version: i64,
+    /// The session's id.
+    pub session: &'a str,
+    /// When the password was last proven.
+    pub auth_time: i64,
+}
+
+/// An id of ours ([`Chance::id`]) as a number; `None` for anything else.
+pub fn key_of(id: &str) -> Option<u128> {
+    let bytes = data_encoding::BASE32_NOPAD
+        .decode(id.to_ascii_uppercase().as_bytes())
+        .ok()?;
+    Some(u128::from_be_bytes(bytes.try_into().ok()?))
 }
 
 /// A new token.
@@ -131,6 +164,10 @@ pub enum Refusal {
     Early,
     /// No longer valid.
     Expired,
+    /// Its session ended.
+    Ended,
+    /// Nobody knows: this instance has not heard of endings for too long.
+    Deaf,
 }
 
 impl Refusal {
@@ -145,6 +182,8 @@ impl Refusal {
             Self::Audience => "audience",
             Self::Early => "early",
             Self::Expired => "expired",
+            Self::Ended => "ended",
+            Self::Deaf => "deaf",
         }
     }
 }
@@ -155,7 +194,8 @@ struct ByBytes;
 impl Weighter<Box<str>, Arc<Claims>> for ByBytes {
     fn weight(&self, token: &Box<str>, claims: &Arc<Claims>) -> u64 {
         // The constant stands for the entry, the claims' fixed part and the cache's own bookkeeping.
-        (token.len() + claims.subject.len() + claims.username.len() + 256) as u64
+        (token.len() + claims.subject.len() + claims.username.len() + claims.session.len() + 300)
+            as u64
     }
 }
 
@@ -171,6 +211,10 @@ struct Payload<'a> {
     exp: i64,
     jti: &'a str,
     auth_time: i64,
+    /// How the login was made (RFC 8176).
+    amr: [&'a str; 1],
+    sid: &'a str,
+    ver: i64,
     preferred_username: &'a str,
 }
 
@@ -183,6 +227,7 @@ impl Tokens {
             names,
             lifetime,
             clock,
+            seen: AtomicI64::new(0),
             chance,
             good,
         }
@@ -193,15 +238,28 @@ impl Tokens {
         self.lifetime
     }
 
-    /// A token for this account, whose password was proven at `auth_time`.
+    /// Now, in seconds since 1970, as tokens see it: a clock that is set back does not bring the dead to life, nor
+    /// make the living wait. Where it is set back by more than ten minutes, it was wrong before, and is believed.
+    pub fn now(&self) -> i64 {
+        let now = self.clock.unix();
+        let seen = self.seen.fetch_max(now, Ordering::Relaxed).max(now);
+        if seen - now <= 600 {
+            return seen;
+        }
+        self.seen.store(now, Ordering::Relaxed);
+        now
+    }
+
+    /// A token for somebody, living as long as tokens do but at most `lasts` seconds.
     ///
     /// # Errors
     /// [`Error::Internal`] when the system gives no random bytes.
-    pub fn mint(&self, subject: &str, username: &str, auth_time: i64) -> Result<Minted, Error> {
+    pub fn mint(&self, bearer: &Bearer<'_>, lasts: i64) -> Result<Minted, Error> {
         let ring = self.ring();
         let key = ring.current();
-        let now = self.clock.unix();
-        let expires_at = now + self.lifetime;
+        let now = self.now();
+        let expires_in = self.lifetime.min(lasts);
+        let expires_at = now + expires_in;
         let header = format!(
             r#"{{"typ":"{TYPE}","alg":"{}","kid":"{}"}}"#,
             key.algorithm().name(),
@@ -210,14 +268,17 @@ impl Tokens {
         let payload = Payload {
             iss: &self.names.issuer(),
             aud: &self.names.audience(),
-            sub: subject,
+            sub: bearer.account,
             client_id: CLIENT,
             iat: now,
             nbf: now,
             exp: expires_at,
             jti: &self.chance.id()?,
-            auth_time,
-            preferred_username: username,
+            auth_time: bearer.auth_time,
+            amr: ["pwd"],
+            sid: bearer.session,
+            ver: bearer.version,
+            preferred_username: bearer.username,
         };
         let payload = serde_json::to_vec(&payload).map_err(|_| Error::Internal)?;
         let message = format!(
@@ -229,7 +290,7 @@ impl Tokens {
         Ok(Minted {
             token: format!("{message}.{signature}"),
             expires_at,
-            expires_in: self.lifetime,
+            expires_in,
         })
     }
 
@@ -264,8 +325,13 @@ impl Tokens {
         }
         text(&members, "client_id")?;
         text(&members, "jti")?;
+        let (subject, session) = (text(&members, "sub")?, text(&members, "sid")?);
         Ok(Claims {
-            subject: text(&members, "sub")?.to_owned(),
+            subject: subject.to_owned(),
+            account_key: key_of(subject).ok_or(Refusal::Claims)?,
+            version: seconds(&members, "ver")?,
+            session: session.to_owned(),
+            session_key: key_of(session).ok_or(Refusal::Claims)?,
             username: text(&members, "preferred_username")?.to_owned(),
             auth_time: seconds(&members, "auth_time")?,
             issued_at: seconds(&members, "iat")?,
@@ -275,7 +341,7 @@ impl Tokens {
     }
 
     fn in_time(&self, claims: &Claims) -> Result<(), Refusal> {
-        let now = self.clock.unix();
+        let now = self.now();
         if now >= claims.expires_at {
             return Err(Refusal::Expired);
         }

@@ -38,6 +38,8 @@ fn tame(command: &mut Command, folder: &Path) {
         ("VESTIBULE_HASH_MEMORY_KIB", "64"),
         ("VESTIBULE_HASH_PASSES", "1"),
         ("VESTIBULE_LOG", "json"),
+        // Each start has a port of its own.
+        ("VESTIBULE_ISSUER", "http://127.0.0.1"),
     ]);
 }
 
@@ -85,6 +87,13 @@ impl Process {
         self.call("POST", "/auth/token")
             .form(&[("username", name), ("password", PASSWORD)])
             .status
+    }
+
+    fn token_of(&self, name: &str) -> String {
+        let form = [("username", name), ("password", PASSWORD)];
+        self.call("POST", "/auth/token")
+            .form(&form)
+            .text_of("access_token")
     }
 
     fn signal(&self, name: &str) {
@@ -245,7 +254,10 @@ fn no_acknowledged_registration_is_lost_to_a_sudden_end() {
 #[test]
 fn a_disk_that_takes_no_more_is_503_and_the_guard_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(Process::start(folder.path()).register("ana"), 201);
+    let process = Process::start(folder.path());
+    assert_eq!(process.register("ana"), 201);
+    let access = process.token_of("ana");
+    drop(process);
     // No file of this process may grow beyond 64 KiB (128 blocks of 512 bytes), and the database's log is longer
     // already. The signal that would come with it is ignored, so that writing fails as on a full disk.
     let mut limited = Command::new("sh");
@@ -257,15 +269,7 @@ fn a_disk_that_takes_no_more_is_503_and_the_guard_goes_on() {
     tame(&mut limited, folder.path());
     let process = Process::spawn(limited);
     assert!(process.said.contains("ready"), "{}", process.said);
-    let token = process
-        .call("POST", "/auth/token")
-        .form(&[("username", "ana"), ("password", PASSWORD)]);
-    assert_eq!(token.status, 200);
-    assert_eq!(process.register("bob"), 503);
-    let access = token.json()["access_token"]
-        .as_str()
-        .expect("a token")
-        .to_owned();
+    assert_eq!((process.register("bob"), process.log_in("ana")), (503, 503));
     assert_eq!(
         process
             .call("GET", "/secure-data")
@@ -392,7 +396,7 @@ fn settings_are_printed_with_their_sources_and_without_secrets() {
     assert_eq!(line("database_url"), "database_url ******** Rocket.toml");
     assert_eq!(line("algorithm"), "algorithm ES256 default");
     assert!(!printed.contains(secret) && !printed.contains("geheim"));
-    assert_eq!(line("issuer"), "issuer http://127.0.0.1:8000 default");
+    assert_eq!(line("audience"), "audience http://127.0.0.1 default");
     assert_eq!(line("port"), "port 8000 default");
     assert_eq!(printed.lines().count(), vestibule::config::FIELDS.len() + 3);
 }

@@ -31,5 +31,7 @@ mod pages;
 mod registering;
 #[path = "stories/routes.rs"]
 mod routes;
+#[path = "stories/sessions.rs"]
+mod sessions;
 #[path = "stories/tutorial.rs"]
 mod tutorial;

@@ -16,15 +16,18 @@ use crate::view::Answer;
 /// Who wants a token. Other members are ignored, as OAuth wants (RFC 6749 section 3.2).
 #[derive(ToSchema)]
 pub struct TokenRequest {
-    /// `password`, which is also what its absence means.
+    /// `password`, which is also what its absence means, or `refresh_token`.
     #[schema(example = "password")]
     grant_type: Option<String>,
-    /// The username or the address.
-    #[schema(required, example = "marguerite")]
+    /// The username or the address, for `password`.
+    #[schema(example = "marguerite")]
     username: Option<String>,
-    /// The password.
-    #[schema(required, value_type = String, format = "password", example = "quartz balloon tundra")]
+    /// The password, for `password`.
+    #[schema(value_type = Option<String>, format = "password", example = "quartz balloon tundra")]
     password: Option<Zeroizing<String>>,
+    /// The refresh token, for `refresh_token`.
+    #[schema(value_type = Option<String>, format = "password")]
+    refresh_token: Option<Zeroizing<String>>,
 }
 
 impl Body for TokenRequest {
@@ -36,6 +39,7 @@ impl Body for TokenRequest {
             grant_type: fields.optional("grant_type"),
             username: fields.optional("username"),
             password: fields.optional("password").map(Zeroizing::new),
+            refresh_token: fields.optional("refresh_token").map(Zeroizing::new),
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct TokenAnswer {
     token_type: &'static str,
     /// How long it lives, in seconds.
     expires_in: i64,
+    /// Gets the next pair. Keep it as you would keep the password.
+    refresh_token: String,
 }
 
 /// Log in and get a token.
@@ -77,28 +83,34 @@ pub async fn submit(
     client: &Client,
     accounts: &State<Accounts>,
 ) -> Result<Answer<TokenAnswer>, Error> {
-    let TokenRequest {
-        grant_type,
-        username,
-        password,
-    } = body.0;
-    if grant_type.is_some_and(|grant| grant != "password") {
-        return Err(Error::UnsupportedGrant);
-    }
-    let name = username
-        .filter(|name| !name.is_empty())
-        .ok_or(Error::MissingParameter("username"))?;
-    let password = password
-        .filter(|password| !password.is_empty())
-        .ok_or(Error::MissingParameter("password"))?;
-    let access = accounts
-        .log_in(Credentials { name, password }, client)
-        .await?
-        .access;
+    let body = body.0;
+    let granted = match body.grant_type.as_deref() {
+        None | Some("password") => {
+            let name = given("username", body.username)?;
+            let password = given("password", body.password)?;
+            accounts
+                .log_in(Credentials { name, password }, client)
+                .await?
+                .granted
+        }
+        Some("refresh_token") => {
+            let token = given("refresh_token", body.refresh_token)?;
+            accounts.refresh(&token, client).await?
+        }
+        Some(_) => return Err(Error::UnsupportedGrant),
+    };
     let answer = TokenAnswer {
-        access_token: access.token,
+        access_token: granted.access.token,
         token_type: "bearer",
-        expires_in: access.expires_in,
+        expires_in: granted.access.expires_in,
+        refresh_token: granted.refresh,
     };
     Ok(Answer(Status::Ok, answer))
+}
+
+/// A parameter that must be there and hold something.
+fn given<T: AsRef<str>>(name: &'static str, value: Option<T>) -> Result<T, Error> {
+    value
+        .filter(|value| !value.as_ref().is_empty())
+        .ok_or(Error::MissingParameter(name))
 }

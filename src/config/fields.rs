@@ -94,6 +94,26 @@ pub const FIELDS: &[Field] = &[
         "How long an access token lives, 1 to 1440 minutes.",
     ),
     field(
+        "idle_days",
+        "14",
+        "A session that nobody uses for so long ends, 1 to 365 days.",
+    ),
+    field(
+        "session_days",
+        "30",
+        "Every session ends after so long, however busy, 1 to 365 days.",
+    ),
+    field(
+        "sessions_per_account",
+        "50",
+        "With one more, the oldest ends.",
+    ),
+    field(
+        "revocation_grace",
+        "30",
+        "Seconds that the guard goes on without the database before it answers 503, 1 to 3600.",
+    ),
+    field(
         "issuer",
         "public_url, else the bound origin",
         "The iss claim of our tokens.",

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Algorithm, Fault, HashSettings, LogFormat, Origin, Secret, Settings};
+use super::{Algorithm, Fault, HashSettings, LogFormat, Origin, Secret, SessionSettings, Settings};
+
+/// Seconds.
+const DAY: i64 = 86_400;
 
 /// The settings as they stand in files and the environment, before anything is checked.
 #[derive(Deserialize)]
@@ -27,6 +31,10 @@ pub(super) struct Raw {
     query_credentials: bool,
     algorithm: Algorithm,
     access_minutes: i64,
+    idle_days: i64,
+    session_days: i64,
+    sessions_per_account: i64,
+    revocation_grace: u64,
     issuer: Option<String>,
     audience: Option<String>,
     docs: bool,
@@ -53,6 +61,10 @@ impl Default for Raw {
             query_credentials: false,
             algorithm: Algorithm::ES256,
             access_minutes: 15,
+            idle_days: 14,
+            session_days: 30,
+            sessions_per_account: 50,
+            revocation_grace: 30,
             issuer: None,
             audience: None,
             docs: true,
@@ -92,6 +104,22 @@ impl Raw {
             ));
         }
         within("access_minutes", "minutes", self.access_minutes, 1, 1440)?;
+        within("idle_days", "days", self.idle_days, 1, 365)?;
+        within("session_days", "days", self.session_days, 1, 365)?;
+        within(
+            "sessions_per_account",
+            "sessions",
+            self.sessions_per_account,
+            1,
+            10_000,
+        )?;
+        within(
+            "revocation_grace",
+            "seconds",
+            self.revocation_grace,
+            1,
+            3600,
+        )?;
         within(
             "database_connections",
             "connections",
@@ -123,6 +151,12 @@ impl Raw {
             query_credentials: self.query_credentials,
             algorithm: self.algorithm,
             access_minutes: self.access_minutes,
+            sessions: SessionSettings {
+                idle: self.idle_days * DAY,
+                longest: self.session_days * DAY,
+                most: self.sessions_per_account,
+                grace: Duration::from_secs(self.revocation_grace),
+            },
             issuer: self.issuer,
             audience: self.audience,
             docs: self.docs,

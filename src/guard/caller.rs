@@ -6,14 +6,16 @@ use std::sync::Arc;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
-use super::{cookie, refuse};
+use super::cookie::{self, Renewal};
+use super::refuse;
 use crate::error::Error;
 use crate::log::Log;
 use crate::sessions::Sessions;
-use crate::tokens::Claims;
+use crate::tokens::{Claims, Refusal};
 use crate::view::Arrival;
 
-/// Somebody who has proven who they are: a good access token as Bearer, else in the cookie. Asks no database.
+/// Somebody who has proven who they are: a good access token as Bearer, else in the cookie. Asks no database, except
+/// to renew a browser's session whose access token has expired.
 ///
 /// A handler that takes a `Caller` runs for nobody else. Strangers get a 401 that says how to sign in; those with a
 /// browser are sent to the login page and back.
@@ -31,6 +33,11 @@ impl Caller {
         &self.0.username
     }
 
+    /// The session's id.
+    pub fn session(&self) -> &str {
+        &self.0.session
+    }
+
     /// When the password was last proven, in seconds since 1970.
     pub fn signed_in_at(&self) -> i64 {
         self.0.auth_time
@@ -45,27 +52,44 @@ impl Caller {
 /// A caller, or a stranger: for pages that greet both.
 pub struct Visitor(pub Option<Caller>);
 
-/// Answers once a request, however many guards ask.
+/// Found out once a request, however many guards ask.
 struct Known(Result<Caller, Error>);
 
-fn known<'r>(request: &'r Request<'_>) -> &'r Result<Caller, Error> {
-    &request.local_cache(|| Known(recognise(request))).0
+async fn known<'r>(request: &'r Request<'_>) -> &'r Result<Caller, Error> {
+    &request
+        .local_cache_async(async { Known(recognise(request).await) })
+        .await
+        .0
 }
 
-fn recognise(request: &Request<'_>) -> Result<Caller, Error> {
+async fn recognise(request: &Request<'_>) -> Result<Caller, Error> {
     let sessions = request
         .rocket()
         .state::<Arc<Sessions>>()
         .ok_or(Error::Internal)?;
-    let Some(token) = token(request)? else {
-        return Err(Error::NeedsLogin);
-    };
+    if let Some(token) = bearer(request)? {
+        return admit(request, sessions.whose(token));
+    }
+    match (
+        cookie::access(request).map(|token| sessions.whose(token)),
+        cookie::refresh(request),
+    ) {
+        (Some(Ok(claims)), _) => admit(request, Ok(claims)),
+        (Some(Err(Refusal::Deaf)), _) => Err(Error::Unavailable),
+        (_, Some(refresh)) => renew(request, sessions, refresh).await,
+        (Some(refused), None) => admit(request, refused),
+        (None, None) => Err(Error::NeedsLogin),
+    }
+}
+
+fn admit(request: &Request<'_>, claims: Result<Arc<Claims>, Refusal>) -> Result<Caller, Error> {
     let arrival = Arrival::of(request);
-    match sessions.whose(token) {
+    match claims {
         Ok(claims) => {
             arrival.show(&claims.subject, &claims.username);
             Ok(Caller(claims))
         }
+        Err(Refusal::Deaf) => Err(Error::Unavailable),
         Err(refusal) => {
             if let Some(log) = request.rocket().state::<Log>() {
                 log.event(
@@ -80,20 +104,66 @@ fn recognise(request: &Request<'_>) -> Result<Caller, Error> {
     }
 }
 
-/// The token that came with the request: Bearer first (RFC 6750 section 2.1), then the cookie.
-fn token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> {
+/// Renews a browser's session whose access token has expired. The new cookies are left for the response: see
+/// [`cookie::hand_over_renewed`].
+async fn renew(request: &Request<'_>, sessions: &Sessions, refresh: &str) -> Result<Caller, Error> {
+    match sessions
+        .refresh(refresh, &Arrival::of(request).client)
+        .await
+    {
+        Ok(granted) => {
+            let claims = sessions.whose(&granted.access.token);
+            request.local_cache(|| Some(Renewal::Renewed(granted)));
+            admit(request, claims)
+        }
+        Err(Error::InvalidGrant) => {
+            request.local_cache(|| Some(Renewal::Over));
+            Err(Error::NeedsLogin)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The token that came as Bearer (RFC 6750 section 2.1). Where there is one, no cookie counts.
+fn bearer<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> {
     let mut headers = request.headers().get("Authorization");
     let first = headers.next();
     if headers.next().is_some() {
         return Err(Error::Malformed("Send one Authorization header."));
     }
-    let bearer = first.and_then(|value| {
+    Ok(first.and_then(|value| {
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         scheme
             .eq_ignore_ascii_case("Bearer")
             .then(|| token.trim_start_matches(' '))
-    });
-    Ok(bearer.or_else(|| cookie::token(request)))
+    }))
+}
+
+/// The session that somebody wants to leave, found by whatever is left of it: nobody may be kept in because a token
+/// has expired.
+pub struct Leaving(pub Option<(String, String)>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Leaving {
+    type Error = Error;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
+        let Some(sessions) = request.rocket().state::<Arc<Sessions>>() else {
+            return refuse(request, Error::Internal);
+        };
+        if let Some(Ok(claims)) = cookie::access(request).map(|token| sessions.whose(token)) {
+            return Outcome::Success(Self(Some((claims.subject.clone(), claims.session.clone()))));
+        }
+        let Some(refresh) = cookie::refresh(request) else {
+            return Outcome::Success(Self(None));
+        };
+        match sessions.session_of(refresh).await {
+            Ok(session) => Outcome::Success(Self(
+                session.map(|session| (session.account_id, session.id)),
+            )),
+            Err(error) => refuse(request, error),
+        }
+    }
 }
 
 #[rocket::async_trait]
@@ -101,7 +171,7 @@ impl<'r> FromRequest<'r> for Caller {
     type Error = Error;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Error> {
-        match known(request) {
+        match known(request).await {
             Ok(caller) => Outcome::Success(caller.clone()),
             Err(error) => refuse(request, error.clone()),
         }
@@ -113,7 +183,7 @@ impl<'r> FromRequest<'r> for Visitor {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        Outcome::Success(Self(known(request).as_ref().ok().cloned()))
+        Outcome::Success(Self(known(request).await.as_ref().ok().cloned()))
     }
 }
 

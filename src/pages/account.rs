@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{rfc3339, words};
 use crate::accounts::Accounts;
 use crate::client::Client;
-use crate::guard::{self, Caller, Here, Visitor};
+use crate::error::Error;
+use crate::guard::{self, Caller, Here, Leaving};
 use crate::view::{Page, See, Site};
 
 #[get("/account")]
@@ -19,20 +20,20 @@ pub fn show(caller: Caller) -> Page {
         )
         .with("signed_in_at", &rfc3339(caller.signed_in_at()))
         .with("signed_in_words", &words(caller.signed_in_at()))
-        .with("expires_at", &rfc3339(caller.expires_at()))
-        .with("expires_words", &words(caller.expires_at()))
 }
 
 #[post("/logout")]
-pub fn log_out(
+pub async fn log_out(
     _here: Here,
-    visitor: Visitor,
+    leaving: Leaving,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
     accounts: &State<Accounts>,
-) -> See {
-    accounts.log_out(visitor.0.as_ref().map(Caller::id), client);
+) -> Result<See, Error> {
+    if let Some((account, session)) = leaving.0 {
+        accounts.log_out(&account, &session, client).await?;
+    }
     guard::forget(cookies, site);
-    See::ours(site, "/")
+    Ok(See::ours(site, "/"))
 }

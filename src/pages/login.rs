@@ -75,7 +75,7 @@ pub async fn submit(
         .await
     {
         Ok(signed_in) => {
-            guard::hand_over(cookies, site, &signed_in.access);
+            guard::hand_over(cookies, site, &signed_in.granted);
             Either::Right(See::next(site, next.as_ref()))
         }
         Err(error) => Either::Left(refused(&error, &username, next.as_ref())),

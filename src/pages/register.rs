@@ -73,12 +73,12 @@ pub async fn submit(
         password,
     };
     let signed_in = match accounts.register(wanted, client).await {
-        Ok(account) => accounts.sign_in_new(account, client),
+        Ok(account) => accounts.sign_in_new(account, client).await,
         Err(error) => Err(error),
     };
     match signed_in {
         Ok(signed_in) => {
-            guard::hand_over(cookies, site, &signed_in.access);
+            guard::hand_over(cookies, site, &signed_in.granted);
             Either::Right(See::next(site, next.as_ref()))
         }
         Err(error) => Either::Left(refused(&error, page(&username, &email, next.as_ref()))),

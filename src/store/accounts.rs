@@ -17,6 +17,10 @@ pub struct Account {
     pub password_hash: String,
     /// Seconds since 1970.
     pub created_at: i64,
+    /// Raised when all that the account has out there must end.
+    pub version: i64,
+    /// Since when nobody may sign in with it.
+    pub disabled_at: Option<i64>,
 }
 
 /// What two accounts may not share, in the form in which it is compared.
@@ -34,6 +38,8 @@ fn account(row: &AnyRow) -> Result<Account, sqlx::Error> {
         email: row.try_get("email")?,
         password_hash: row.try_get("password_hash")?,
         created_at: row.try_get("created_at")?,
+        version: row.try_get("version")?,
+        disabled_at: row.try_get("disabled_at")?,
     })
 }
 
@@ -64,7 +70,7 @@ pub async fn insert(pool: &Pool, account: &Account, keys: &Keys) -> Result<bool,
 /// # Errors
 /// The database does not answer.
 pub async fn by_username(pool: &Pool, key: &str) -> Result<Option<Account>, Fault> {
-    one(pool, "select id, username, email, password_hash, created_at from accounts where username_key = $1", key).await
+    one(pool, "select id, username, email, password_hash, created_at, version, disabled_at from accounts where username_key = $1", key).await
 }
 
 /// The account with this address, in the form in which it is compared.
@@ -74,7 +80,7 @@ pub async fn by_username(pool: &Pool, key: &str) -> Result<Option<Account>, Faul
 pub async fn by_email(pool: &Pool, key: &str) -> Result<Option<Account>, Fault> {
     one(
         pool,
-        "select id, username, email, password_hash, created_at from accounts where email_key = $1",
+        "select id, username, email, password_hash, created_at, version, disabled_at from accounts where email_key = $1",
         key,
     )
     .await
@@ -100,4 +106,52 @@ async fn one(pool: &Pool, sql: &'static str, key: &str) -> Result<Option<Account
         .fetch_optional(pool.any())
         .await?;
     Ok(row.as_ref().map(account).transpose()?)
+}
+
+/// An account's version, as the other instances learn of it.
+pub struct Version {
+    /// Whose.
+    pub account: String,
+    /// The lowest that is good.
+    pub least: i64,
+    /// When it was raised.
+    pub raised_at: i64,
+}
+
+/// Raises the version of an account, and from now on lets people sign in with it, or not. The answer is the new
+/// version.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn raise_version(pool: &Pool, id: &str, disabled: bool, now: i64) -> Result<i64, Fault> {
+    let row = sqlx::query(
+        "update accounts set version = version + 1, version_at = $1, disabled_at = $2 where id = $3
+         returning version",
+    )
+    .bind(now)
+    .bind(disabled.then_some(now))
+    .bind(id)
+    .fetch_one(pool.write().await?.any)
+    .await?;
+    pool.tell().await?;
+    Ok(row.try_get("version")?)
+}
+
+/// Every account whose version was raised since.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn raised_since(pool: &Pool, since: i64) -> Result<Vec<Version>, Fault> {
+    let rows = sqlx::query("select id, version, version_at from accounts where version_at >= $1")
+        .bind(since)
+        .fetch_all(pool.any())
+        .await?;
+    let versions = rows.iter().map(|row| {
+        Ok(Version {
+            account: row.try_get("id")?,
+            least: row.try_get("version")?,
+            raised_at: row.try_get("version_at")?,
+        })
+    });
+    Ok(versions.collect::<Result<_, sqlx::Error>>()?)
 }

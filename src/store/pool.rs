@@ -13,6 +13,7 @@ use rocket_db_pools::Database;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgListener;
 use sqlx::{Any, AnyPool, ConnectOptions, Executor};
 
 use super::Fault;
@@ -34,6 +35,42 @@ pub struct Pool {
     any: AnyPool,
     /// Whose turn it is to write; nobody asks on PostgreSQL.
     turns: Option<Arc<Semaphore>>,
+    /// Where to listen for other instances; SQLite has no way to tell.
+    postgres: Option<Arc<str>>,
+}
+
+/// Rings when another instance tells something, or after a while all the same.
+pub struct Bell {
+    url: Option<Arc<str>>,
+    listener: Option<PgListener>,
+}
+
+impl Bell {
+    /// Waits for a ring, at most this long.
+    pub async fn ring(&mut self, most: Duration) {
+        let (Some(url), None) = (&self.url, &self.listener) else {
+            return self.hear(most).await;
+        };
+        // The connection was lost; until it is back, the clock rings.
+        rocket::tokio::time::sleep(most).await;
+        self.listener = Self::listen(url).await;
+    }
+
+    async fn hear(&mut self, most: Duration) {
+        let Some(listener) = &mut self.listener else {
+            return rocket::tokio::time::sleep(most).await;
+        };
+        if let Ok(Err(_)) = timeout(most, listener.recv()).await {
+            self.listener = None;
+        }
+    }
+
+    async fn listen(url: &str) -> Option<PgListener> {
+        let connected = timeout(PATIENCE, PgListener::connect(url)).await;
+        let mut listener = connected.ok()?.ok()?;
+        listener.listen("vestibule").await.ok()?;
+        Some(listener)
+    }
 }
 
 /// The right to write, until dropped.
@@ -70,7 +107,12 @@ impl Pool {
             .await?;
         MIGRATIONS.run(&any).await?;
         let turns = sqlite.then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { any, turns })
+        let postgres = (!sqlite).then(|| url.into());
+        Ok(Self {
+            any,
+            turns,
+            postgres,
+        })
     }
 
     /// The connections, for a statement that writes. On SQLite one writes at a time anyway; waiting here keeps the
@@ -97,6 +139,31 @@ impl Pool {
     /// The connections themselves, for the statements of this folder.
     pub(super) fn any(&self) -> &AnyPool {
         &self.any
+    }
+
+    /// Tells the other instances that something ended. Who misses it finds out by asking.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(super) async fn tell(&self) -> Result<(), Fault> {
+        if self.postgres.is_some() {
+            sqlx::query("select pg_notify('vestibule', '')")
+                .execute(&self.any)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A bell that rings when another instance tells something.
+    pub async fn bell(&self) -> Bell {
+        let listener = match &self.postgres {
+            Some(url) => Bell::listen(url).await,
+            None => None,
+        };
+        Bell {
+            url: self.postgres.clone(),
+            listener,
+        }
     }
 
     /// Asks the database for a sign of life.

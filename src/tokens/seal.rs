@@ -29,6 +29,17 @@ pub enum IfMissing {
 /// The one secret of an installation. Other keys are derived from it, one a purpose.
 pub struct ServerSecret {
     sealing: RandomizedNonceKey,
+    refreshing: Zeroizing<[u8; 32]>,
+}
+
+/// HKDF (RFC 5869) with one label a purpose, so that no key serves two.
+fn key_for(secret: &Secret, purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>, Unspecified> {
+    let mut key = Zeroizing::new([0; 32]);
+    Salt::new(HKDF_SHA256, b"vestibule")
+        .extract(secret.reveal().as_bytes())
+        .expand(&[purpose], HKDF_SHA256)?
+        .fill(&mut *key)?;
+    Ok(key)
 }
 
 impl ServerSecret {
@@ -57,16 +68,16 @@ impl ServerSecret {
     /// Only when the cryptography library fails.
     pub fn derive(secret: &Secret) -> Result<Self, Fault> {
         let impossible = |_: Unspecified| Fault("The server secret could not be used.".into());
-        let mut key = Zeroizing::new([0; 32]);
-        // HKDF (RFC 5869) with one label a purpose, so that no key serves two.
-        Salt::new(HKDF_SHA256, b"vestibule")
-            .extract(secret.reveal().as_bytes())
-            .expand(&[b"seal v1"], HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut *key))
-            .map_err(impossible)?;
+        let sealing = key_for(secret, b"seal v1").map_err(impossible)?;
         Ok(Self {
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(impossible)?,
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(impossible)?,
+            refreshing: key_for(secret, b"refresh v1").map_err(impossible)?,
         })
+    }
+
+    /// The bytes for making refresh tokens.
+    pub fn refreshing(&self) -> &[u8] {
+        &*self.refreshing
     }
 
     /// Seals bytes for one place.

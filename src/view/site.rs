@@ -66,6 +66,11 @@ impl Site {
     }
 }
 
+/// Longer names are nobody's.
+fn shortened(agent: &str) -> String {
+    agent.chars().take(512).collect()
+}
+
 /// The one spelling of a path. Rocket finds routes by decoded, non-empty segments, so `//a/%62` reaches `/a/b`; what
 /// looks at paths must see what Rocket sees.
 pub fn canonical(path: &str) -> Cow<'_, str> {
@@ -114,6 +119,11 @@ impl Arrival {
         let client = Client {
             address: client::address(peer, forwarded.into_iter(), trusted),
             request_id: site.map(Site::next_id).unwrap_or_default(),
+            agent: request
+                .headers()
+                .get_one("User-Agent")
+                .map(shortened)
+                .unwrap_or_default(),
         };
         Self {
             at: Instant::now(),

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A database and a data directory that are gone when dropped.
+/// A database and a data directory that are gone when the last who shares them is dropped.
 pub struct Database {
-    folder: Option<tempfile::TempDir>,
-    postgres: Option<Postgres>,
+    folder: Option<Arc<tempfile::TempDir>>,
+    postgres: Option<Arc<Postgres>>,
 }
 
 struct Postgres {
@@ -18,7 +19,7 @@ struct Postgres {
 impl Database {
     /// SQLite in a folder of its own; a database of its own on the PostgreSQL that `TEST_POSTGRES_URL` names.
     pub fn fresh() -> Self {
-        let folder = Some(tempfile::tempdir().expect("a temporary directory"));
+        let folder = Some(temporary());
         #[expect(
             clippy::disallowed_methods,
             reason = "it is the test run that is set, not the service"
@@ -26,15 +27,23 @@ impl Database {
         let server = std::env::var("TEST_POSTGRES_URL").ok();
         Self {
             folder,
-            postgres: server.map(Postgres::create),
+            postgres: server.map(|server| Arc::new(Postgres::create(server))),
         }
     }
 
     /// SQLite, wherever the other tests run: for what concerns its file.
     pub fn sqlite() -> Self {
         Self {
-            folder: Some(tempfile::tempdir().expect("a temporary directory")),
+            folder: Some(temporary()),
             postgres: None,
+        }
+    }
+
+    /// The same database, for another instance.
+    pub fn shared(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            postgres: self.postgres.clone(),
         }
     }
 
@@ -81,6 +90,10 @@ impl Database {
             None => sqlite(&self.data_dir().join("vestibule.db"), sql),
         }
     }
+}
+
+fn temporary() -> Arc<tempfile::TempDir> {
+    Arc::new(tempfile::tempdir().expect("a temporary directory"))
 }
 
 impl Postgres {

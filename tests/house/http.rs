@@ -105,10 +105,40 @@ impl Answer {
             .map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// The cookie it sets, as a browser sends it back.
+    /// The cookies it sets, as a browser sends them back.
     pub fn cookie(&self) -> String {
-        let set = self.header("Set-Cookie");
-        set.split(';').next().expect("a cookie").to_owned()
+        let pairs = self
+            .set_cookies()
+            .into_iter()
+            .map(|set| set.split(';').next().unwrap_or_default().to_owned());
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The cookies it sets, in full.
+    pub fn set_cookies(&self) -> Vec<String> {
+        let values = self.headers.get_all("Set-Cookie").iter();
+        values
+            .map(|value| value.to_str().expect("text").to_owned())
+            .collect()
+    }
+
+    /// One of the cookies it sets, in full.
+    pub fn set_cookie(&self, name: &str) -> String {
+        let start = format!("{name}=");
+        let found = self
+            .set_cookies()
+            .into_iter()
+            .find(|set| set.starts_with(&start));
+        found.unwrap_or_else(|| panic!("no {name} in {:?}", self.set_cookies()))
+    }
+
+    /// A text member of the body.
+    pub fn text_of(&self, name: &str) -> String {
+        let body = self.json();
+        body[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {body}"))
+            .to_owned()
     }
 }
 

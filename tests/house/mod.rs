@@ -78,6 +78,11 @@ impl House {
         }
     }
 
+    /// A second instance on the same database, with the same clock. It must not outlive the first.
+    pub fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        Self::at(self.database.shared(), settings, self.clock.clone())
+    }
+
     /// Stops the server and gives its database back, for a house that follows on it.
     pub fn close(mut self) -> Database {
         self.shut();
@@ -139,6 +144,17 @@ impl House {
             .as_str()
             .expect("a token")
             .to_owned()
+    }
+
+    /// Renews with a refresh token.
+    pub fn refresh(&self, token: &str) -> Answer {
+        self.post("/auth/token")
+            .form(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+    }
+
+    /// What an access token's own call says of its owner.
+    pub fn status_of(&self, token: &str) -> u16 {
+        self.get("/secure-data").bearer(token).send().status
     }
 
     /// Registers somebody through the page and gives the cookie as a browser would send it.

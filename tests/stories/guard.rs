@@ -148,6 +148,8 @@ fn every_claim_is_enforced() {
         "jti",
         "client_id",
         "auth_time",
+        "sid",
+        "ver",
         "preferred_username",
     ] {
         let removed =

@@ -14,7 +14,7 @@ fn every_request_and_every_security_event_is_a_line() {
         .to_owned();
     house.get("/secure-data").bearer(&token).send();
     house.get("/secure-data").bearer("bad").send();
-    house.post("/logout").header("Origin", &house.origin).send();
+    house.post("/auth/logout").bearer(&token).send();
     let requests = house.events("request");
     assert_eq!(requests.len(), 7);
     for line in &requests {

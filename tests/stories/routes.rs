@@ -28,11 +28,22 @@ const CHANGING: &[(&str, &str)] = &[
     ("POST", "/auth/token"),
 ];
 
+/// What changes something for somebody signed in.
+const OWN: &[(&str, &str)] = &[
+    ("POST", "/auth/logout"),
+    ("DELETE", "/auth/sessions"),
+    ("DELETE", "/auth/sessions/<id>"),
+    ("POST", "/account/sessions/<id>/end"),
+    ("POST", "/account/sessions/end-others"),
+];
+
 /// What wants somebody signed in.
 const GUARDED: &[(&str, &str)] = &[
     ("GET", "/account"),
     ("GET", "/secure-data"),
     ("GET", "/auth/me"),
+    ("GET", "/auth/sessions"),
+    ("GET", "/account/sessions"),
 ];
 
 fn mounted() -> BTreeSet<(String, String)> {
@@ -60,12 +71,14 @@ fn mounted() -> BTreeSet<(String, String)> {
 }
 
 fn path_of(pattern: &str) -> String {
-    pattern.replace("<name>", "vestibule.css")
+    pattern
+        .replace("<name>", "vestibule.css")
+        .replace("<id>", "abc")
 }
 
 #[test]
 fn every_route_is_listed() {
-    let listed = OPEN.iter().chain(CHANGING).chain(GUARDED);
+    let listed = OPEN.iter().chain(CHANGING).chain(OWN).chain(GUARDED);
     let listed: BTreeSet<_> = listed
         .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
         .collect();
@@ -87,6 +100,13 @@ fn what_is_not_open_answers_no_stranger() {
             entry if GUARDED.contains(&entry) => {
                 assert_eq!(answer.status, 401, "{entry:?}");
                 assert!(matches!(page.status, 303 | 401), "{entry:?}");
+            }
+            entry if OWN.contains(&entry) => {
+                assert!(
+                    matches!(answer.status, 401 | 403),
+                    "{entry:?} {}",
+                    answer.status
+                );
             }
             entry => assert!(
                 matches!(answer.status, 403 | 415),
@@ -112,7 +132,7 @@ fn what_changes_something_is_closed_to_other_sites() {
         ] {
             for kind in ["application/json", "application/x-www-form-urlencoded"] {
                 let call = house
-                    .call(&method, &path)
+                    .call(&method, &path_of(&path))
                     .header(foreign.0, foreign.1)
                     .header("Cookie", &cookie);
                 let answer = call.header("Content-Type", kind).body(b"{}".to_vec());
@@ -121,7 +141,7 @@ fn what_changes_something_is_closed_to_other_sites() {
             }
         }
     }
-    assert_eq!(seen, CHANGING.len() * 4);
+    assert_eq!(seen, (CHANGING.len() + OWN.len()) * 4);
 }
 
 #[test]
@@ -132,7 +152,12 @@ fn the_api_document_names_the_routes_for_programs_and_no_others() {
         .iter()
         .flat_map(|(path, methods)| {
             let methods = methods.as_object().expect("methods").keys();
-            methods.map(move |method| (method.to_uppercase(), path.clone()))
+            methods.map(move |method| {
+                (
+                    method.to_uppercase(),
+                    path.replace('{', "<").replace('}', ">"),
+                )
+            })
         })
         .collect();
     let programs = |path: &str| {
