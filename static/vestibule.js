@@ -47,6 +47,14 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", release);
 
+// A browser keeps the page that was left and shows it again on "back", also to
+// whoever sits there next. What shows somebody signed in is hidden when left,
+// and asked for anew.
+if (document.querySelector('form[action$="/logout"]')) {
+  window.addEventListener("pagehide", () => { document.documentElement.hidden = true; });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
 // Times in the reader's own language and time zone; the original words stay
 // as a tooltip.
 const format = new Intl.DateTimeFormat(undefined, {
