@@ -2,6 +2,12 @@
 //!
 //! They need Chromium with its driver, and axe-core where `AXE_JS` says. `.ci/run` brings all of it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod house;
 
 #[path = "browser/accessibility.rs"]

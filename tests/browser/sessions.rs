@@ -11,6 +11,7 @@ fn who_registers_is_signed_in_and_shown_who_they_are() {
     ana.register("ana");
     assert_eq!(ana.place(), "/account");
     assert!(ana.sees("header form[action='/logout'] button"));
+    assert_eq!(ana.words("header .who"), "ana");
     let sheet = ana.words(".sheet");
     assert!(
         sheet.contains("ana") && sheet.contains("Signed in since"),
