@@ -76,7 +76,7 @@ fn refused_registration(person: &Person) {
     // All pass the browser's own checks of the fields, and fail ours.
     person.write("#username", "a b c");
     person.write("#email", "ana@example");
-    person.write("#password", "password");
+    person.write("#password", &"too long ".repeat(15));
     person.follow("main button[type=submit]");
     assert_eq!(person.status(), 422);
 }
