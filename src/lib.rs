@@ -90,7 +90,7 @@ use store::{Db, Pool};
 use templates::Templates;
 use tokens::{Names, Ring, ServerSecret, Tokens};
 use view::{Arrival, Assets, Site};
-use world::World;
+use world::{Chance, World};
 
 /// The service by itself, at `/`: its rules hold for every request.
 ///
@@ -179,10 +179,8 @@ impl House {
         warn(&settings, &world.log);
         let templates =
             Templates::new(world.log.clone()).map_err(|error| Fault(error.to_string()))?;
-        let first_id = world
-            .chance
-            .bytes()
-            .map_err(|error| Fault(error.to_string()))?;
+        wake_chance(&world.chance, &hashing);
+        let first_id = world.clock.now().unix_timestamp_nanos() as u64;
         Ok(Self {
             site: Site {
                 base: base.to_owned(),
@@ -197,7 +195,7 @@ impl House {
                 assets: Assets::below(base),
                 session_words: session_words(settings.sessions),
                 trusted: settings.trusted_proxies.clone(),
-                counter: AtomicU64::new(u64::from_le_bytes(first_id)),
+                counter: AtomicU64::new(first_id),
             },
             templates,
             log: world.log.clone(),
@@ -268,6 +266,13 @@ async fn open_database(settings: &Settings) -> Result<Pool, Fault> {
         .merge(("max_connections", settings.database_connections));
     let pool = <Pool as rocket_db_pools::Pool>::init(&figment).await;
     pool.map_err(|error| Fault(format!("The database cannot be opened. {error}")))
+}
+
+/// The random source gathers entropy for 15 ms before its first bytes. A hashing thread waits for it now, so that
+/// neither the start nor the first login does.
+fn wake_chance(chance: &Chance, hashing: &Hashing) {
+    let (chance, hashing) = (chance.clone(), hashing.clone());
+    rocket::tokio::spawn(async move { hashing.beside(move || chance.wake()).await });
 }
 
 fn unreadable(fault: store::Fault) -> Fault {

@@ -101,6 +101,14 @@ impl Chance {
         Self::Set(Arc::default())
     }
 
+    /// Has the source ready before somebody waits for its first bytes.
+    pub fn wake(&self) {
+        if let Self::Real(source) = self {
+            // Who needs bytes will be told.
+            let _ = source.fill(&mut [0]);
+        }
+    }
+
     /// `N` random bytes.
     ///
     /// # Errors
