@@ -17,7 +17,7 @@ pub use site::{Arrival, Shown, Site, canonical};
 use std::io::Cursor;
 
 use rocket::Request;
-use rocket::http::{ContentType, Header, Status};
+use rocket::http::{Header, Status};
 use rocket::response::{Responder, Response, Result};
 use serde::Serialize;
 
@@ -29,7 +29,8 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Answer<T> {
         let body = serde_json::to_vec(&self.1).map_err(|_| Status::InternalServerError)?;
         Ok(Response::build()
             .status(self.0)
-            .header(ContentType::JSON)
+            // As it is written, since Rocket would put its type together anew each time.
+            .raw_header("Content-Type", "application/json")
             .raw_header("Cache-Control", "no-store")
             .sized_body(body.len(), Cursor::new(body))
             .finalize())

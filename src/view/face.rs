@@ -36,7 +36,9 @@ impl Face {
         if FOR_PROGRAMS.iter().any(|place| for_programs(place)) {
             return Self::Json;
         }
-        let Some(accept) = request.accept() else {
+        // Most programs do not name HTML, and taking the header apart costs more than all of the guard.
+        let named = request.headers().get_one("Accept").is_some_and(names_html);
+        let Some(accept) = named.then(|| request.accept()).flatten() else {
             return Self::Json;
         };
         let weight = |wanted: fn(&rocket::http::MediaType) -> bool| {
@@ -54,6 +56,14 @@ impl Face {
             Self::Json
         }
     }
+}
+
+/// Whether HTML or XHTML can be among the types.
+fn names_html(accept: &str) -> bool {
+    accept
+        .as_bytes()
+        .windows(4)
+        .any(|four| four.eq_ignore_ascii_case(b"html"))
 }
 
 #[rocket::async_trait]

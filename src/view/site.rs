@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use data_encoding::HEXLOWER;
 use ipnet::IpNet;
 use rocket::Request;
 use rocket::http::RawStr;
@@ -58,11 +59,10 @@ impl Site {
 
     fn next_id(&self) -> String {
         // An odd step visits every number once and makes neighbours look unlike.
-        format!(
-            "{:016x}",
-            self.counter
-                .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
-        )
+        let number = self
+            .counter
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        HEXLOWER.encode(&number.to_be_bytes())
     }
 }
 
@@ -114,8 +114,12 @@ impl Arrival {
         let peer = request
             .remote()
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
-        let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
         let trusted = site.map_or(&[] as &[IpNet], |site| &site.trusted);
+        // Without a trusted proxy nobody believes the header.
+        let forwarded: Vec<&str> = match trusted {
+            [] => Vec::new(),
+            _ => request.headers().get("X-Forwarded-For").collect(),
+        };
         let client = Client {
             address: client::address(peer, forwarded.into_iter(), trusted),
             request_id: site.map(Site::next_id).unwrap_or_default(),
