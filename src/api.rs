@@ -8,6 +8,7 @@
 mod account;
 mod docs;
 mod health;
+mod jwks;
 mod secure_data;
 mod sessions;
 mod token;
@@ -27,6 +28,7 @@ pub fn routes() -> Vec<Route> {
         sessions::end,
         sessions::end_others,
         secure_data::show,
+        jwks::show,
         health::live,
         health::ready,
     ]

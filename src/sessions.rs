@@ -311,6 +311,11 @@ impl Sessions {
         self.tokens.lifetime()
     }
 
+    /// The public keys of our tokens, for verifiers elsewhere.
+    pub fn jwks(&self) -> serde_json::Value {
+        self.tokens.ring().jwks()
+    }
+
     /// Hears once what ended elsewhere.
     ///
     /// # Errors

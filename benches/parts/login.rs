@@ -35,7 +35,7 @@ fn whole_log_in(bencher: Bencher<'_, '_>) {
     let scene = Scene::new();
     bencher
         .with_inputs(|| scene.log_in())
-        .bench_values(|request| {
+        .bench_local_values(|request| {
             let answer = request.dispatch();
             assert_eq!(answer.status(), Status::Ok);
             answer.into_bytes()

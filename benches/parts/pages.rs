@@ -16,7 +16,7 @@ fn nothing_rendered(bencher: Bencher<'_, '_>) {
     let scene = Scene::new();
     bencher
         .with_inputs(|| scene.page("/health/live"))
-        .bench_values(|request| request.dispatch().into_bytes());
+        .bench_local_values(|request| request.dispatch().into_bytes());
 }
 
 #[divan::bench(args = PUBLIC)]
@@ -24,7 +24,7 @@ fn public(bencher: Bencher<'_, '_>, path: &str) {
     let scene = Scene::new();
     bencher
         .with_inputs(|| scene.page(path))
-        .bench_values(|request| {
+        .bench_local_values(|request| {
             let answer = request.dispatch();
             assert_eq!(answer.content_type(), Some(ContentType::HTML));
             answer.into_bytes()
@@ -36,7 +36,7 @@ fn guarded(bencher: Bencher<'_, '_>, path: &str) {
     let scene = Scene::new();
     bencher
         .with_inputs(|| scene.page(path).header(scene.bearer()))
-        .bench_values(|request| {
+        .bench_local_values(|request| {
             let answer = request.dispatch();
             assert_eq!(answer.content_type(), Some(ContentType::HTML));
             answer.into_bytes()

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
-use super::{account, health, secure_data, sessions, token};
+use super::{account, health, jwks, secure_data, sessions, token};
 use crate::error::Error;
 use crate::guard::Visitor;
 use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
@@ -16,7 +16,7 @@ use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured."),
-    paths(account::register, token::submit, sessions::log_out, sessions::list, sessions::end, sessions::end_others, account::me, secure_data::show, health::live, health::ready),
+    paths(account::register, token::submit, jwks::show, sessions::log_out, sessions::list, sessions::end, sessions::end_others, account::me, secure_data::show, health::live, health::ready),
     components(schemas(Problem)),
     modifiers(&Problems)
 )]

@@ -5,6 +5,7 @@ use aws_lc_rs::signature::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{DecodingKey, EncodingKey, crypto};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::seal::ServerSecret;
@@ -26,8 +27,10 @@ pub struct Ring {
 pub struct Key {
     kid: String,
     algorithm: Algorithm,
-    signing: EncodingKey,
+    signing: Option<EncodingKey>,
     verifying: DecodingKey,
+    /// ES256: the point, uncompressed (SEC 1 section 2.3.3). EdDSA: its 32 bytes. HS256: nothing, for it is secret.
+    public: Option<Vec<u8>>,
 }
 
 impl Ring {
@@ -72,6 +75,11 @@ impl Ring {
         &self.keys[self.current]
     }
 
+    /// The public keys, for verifiers elsewhere (RFC 7517 section 5).
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": self.keys.iter().filter_map(Key::jwk).collect::<Vec<_>>() })
+    }
+
     /// The key of that name.
     pub fn by_kid(&self, kid: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.kid == kid)
@@ -82,35 +90,74 @@ impl Key {
     /// A key from its private part: PKCS#8 for ES256 and EdDSA, the bytes themselves for HS256. `None` when it is
     /// not a key of that algorithm.
     pub fn new(kid: String, algorithm: Algorithm, private: &[u8]) -> Option<Self> {
-        let (signing, verifying) = match algorithm {
+        let (signing, public) = match algorithm {
             Algorithm::ES256 => {
                 let pair =
                     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok()?;
                 (
                     EncodingKey::from_ec_der(private),
-                    DecodingKey::from_ec_der(pair.public_key().as_ref()),
+                    pair.public_key().as_ref().to_vec(),
                 )
             }
             Algorithm::EdDSA => {
                 let pair = Ed25519KeyPair::from_pkcs8(private).ok()?;
                 (
                     EncodingKey::from_ed_der(private),
-                    DecodingKey::from_ed_der(pair.public_key().as_ref()),
+                    pair.public_key().as_ref().to_vec(),
                 )
             }
-            // A shorter key would be guessed before its hash is broken.
-            Algorithm::HS256 if private.len() < HMAC_KEY => return None,
-            Algorithm::HS256 => (
-                EncodingKey::from_secret(private),
-                DecodingKey::from_secret(private),
-            ),
+            Algorithm::HS256 => return Self::secret(kid, private),
+        };
+        Some(Self {
+            signing: Some(signing),
+            ..Self::public(kid, algorithm, public)?
+        })
+    }
+
+    /// A key that only verifies, from its public part. `None` for HS256, which has none.
+    pub fn public(kid: String, algorithm: Algorithm, public: Vec<u8>) -> Option<Self> {
+        let verifying = match algorithm {
+            Algorithm::ES256 => DecodingKey::from_ec_der(&public),
+            Algorithm::EdDSA => DecodingKey::from_ed_der(&public),
+            Algorithm::HS256 => return None,
         };
         Some(Self {
             kid,
             algorithm,
-            signing,
+            signing: None,
             verifying,
+            public: Some(public),
         })
+    }
+
+    /// A key shorter than its hash would be guessed before the hash is broken.
+    fn secret(kid: String, secret: &[u8]) -> Option<Self> {
+        (secret.len() >= HMAC_KEY).then(|| Self {
+            kid,
+            algorithm: Algorithm::HS256,
+            signing: Some(EncodingKey::from_secret(secret)),
+            verifying: DecodingKey::from_secret(secret),
+            public: None,
+        })
+    }
+
+    /// The public part as a JWK (RFC 7517, RFC 8037); `None` for HS256, whose key is nobody else's.
+    pub fn jwk(&self) -> Option<Value> {
+        let public = self.public.as_deref()?;
+        let base64 = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        let mut jwk = match self.algorithm {
+            // One byte that says the point is uncompressed, then both coordinates.
+            Algorithm::ES256 => {
+                let (x, y) = public.get(1..)?.split_at_checked(32)?;
+                json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
+            }
+            Algorithm::EdDSA => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(public) }),
+            Algorithm::HS256 => return None,
+        };
+        jwk["kid"] = json!(self.kid);
+        jwk["alg"] = json!(self.algorithm.name());
+        jwk["use"] = json!("sig");
+        Some(jwk)
     }
 
     /// Its name.
@@ -123,9 +170,9 @@ impl Key {
         self.algorithm
     }
 
-    /// The signature in base64url; `None` only when the system gives no random bytes.
+    /// The signature in base64url; `None` when the key only verifies, or the system gives no random bytes.
     pub fn sign(&self, message: &[u8]) -> Option<String> {
-        crypto::sign(message, &self.signing, self.jwt_algorithm()).ok()
+        crypto::sign(message, self.signing.as_ref()?, self.jwt_algorithm()).ok()
     }
 
     pub(super) fn verifying(&self) -> &DecodingKey {

@@ -59,3 +59,44 @@ fn a_setting_turns_both_off() {
     }
     assert!(!house.get("/").page().send().text.contains("/docs"));
 }
+
+#[test]
+fn anyone_can_fetch_the_public_keys_and_verify_with_them() {
+    for algorithm in ["ES256", "EdDSA"] {
+        let house = House::with(&[("vestibule.algorithm", algorithm)]);
+        let token = house.token_of("ana");
+        let answer = house.get("/.well-known/jwks.json").send();
+        assert!(
+            answer
+                .header("Cache-Control")
+                .starts_with("public, max-age=")
+        );
+        let keys: jsonwebtoken::jwk::JwkSet =
+            serde_json::from_str(&answer.text).expect("a key set");
+        let kid = jsonwebtoken::decode_header(&token)
+            .expect("a header")
+            .kid
+            .expect("a kid");
+        let jwk = keys.find(&kid).expect("the key");
+        let mut rules = jsonwebtoken::Validation::new(algorithm.parse().expect("an algorithm"));
+        // The house's clock is set; the library's is not.
+        rules.validate_exp = false;
+        rules.set_audience(&[&house.origin]);
+        let key = jsonwebtoken::DecodingKey::from_jwk(jwk).expect("a key");
+        let read =
+            jsonwebtoken::decode::<serde_json::Value>(&token, &key, &rules).expect("a good token");
+        assert_eq!(read.claims["preferred_username"], "ana");
+        let again = house
+            .get("/.well-known/jwks.json")
+            .header("If-None-Match", answer.header("ETag"))
+            .send();
+        assert_eq!((again.status, again.text.as_str()), (304, ""));
+        assert!(!answer.text.contains("\"d\""));
+    }
+    let house = House::with(&[("vestibule.algorithm", "HS256")]);
+    house.token_of("ana");
+    assert_eq!(
+        house.get("/.well-known/jwks.json").send().json(),
+        serde_json::json!({ "keys": [] })
+    );
+}

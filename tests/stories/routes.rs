@@ -15,6 +15,7 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/docs"),
     ("GET", "/docs/<name>"),
     ("GET", "/openapi.json"),
+    ("GET", "/.well-known/jwks.json"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 ];
