@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::House;
+use crate::house::{House, PASSWORD};
 use crate::person::Person;
 
 /// A page in one of its states.
@@ -47,15 +47,16 @@ pub const EVERY: &[Place] = &[
     inside("home, signed in", |person| person.open("/")),
     inside("secure-data", |person| person.open("/secure-data")),
     inside("account", |person| person.open("/account")),
+    inside("sessions", |person| person.open("/account/sessions")),
     inside("error, signed in", |person| person.open("/nowhere")),
 ];
 
 /// Goes to every page and does something there.
 pub fn visit_all(house: &House, person: &Person, mut act: impl FnMut(&Place)) {
-    let cookie = house.cookie_of("ana");
+    let cookies = lived_in(house);
     for place in EVERY {
         if place.inside {
-            hold(person, &cookie);
+            hold(person, &cookies);
         }
         (place.reach)(person);
         let name = person.sees("header form[action='/logout']");
@@ -64,11 +65,25 @@ pub fn visit_all(house: &House, person: &Person, mut act: impl FnMut(&Place)) {
     }
 }
 
-/// Puts a session's cookie into the browser.
-fn hold(person: &Person, cookie: &str) {
-    let (name, value) = cookie.split_once('=').expect("a cookie");
-    let cookie = json!({ "name": name, "value": value, "url": person.origin, "httpOnly": true });
-    person.tools("Network.setCookie", &cookie);
+/// Registers ana, who then has a session, another one elsewhere, and one that ended; gives the first one's cookies.
+fn lived_in(house: &House) -> String {
+    let cookies = house.cookie_of("ana");
+    let log_in = || house.submit("/login", &[("username", "ana"), ("password", PASSWORD)]);
+    assert_eq!(log_in().status, 303);
+    let ended = log_in().cookie();
+    let out = house.post("/logout").header("Origin", &house.origin);
+    assert_eq!(out.header("Cookie", &ended).form(&[]).status, 303);
+    cookies
+}
+
+/// Puts a session's cookies into the browser.
+fn hold(person: &Person, cookies: &str) {
+    for pair in cookies.split("; ") {
+        let (name, value) = pair.split_once('=').expect("a cookie");
+        let cookie =
+            json!({ "name": name, "value": value, "url": person.origin, "httpOnly": true });
+        person.tools("Network.setCookie", &cookie);
+    }
 }
 
 fn refused_registration(person: &Person) {

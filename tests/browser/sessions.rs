@@ -3,6 +3,8 @@
 use crate::house::{House, PASSWORD};
 use crate::person::Person;
 
+const DAY: i64 = 24 * 60 * 60;
+
 #[test]
 fn who_registers_is_signed_in_and_shown_who_they_are() {
     let house = House::new();
@@ -111,15 +113,45 @@ fn the_back_button_shows_nothing_of_somebody_who_left() {
 }
 
 #[test]
+fn who_comes_back_within_days_is_still_signed_in() {
+    let house = House::new();
+    let ana = Person::at(&house);
+    ana.open("/register");
+    ana.register("ana");
+    house.clock.advance(3 * DAY);
+    ana.open("/account");
+    assert_eq!(ana.place(), "/account");
+}
+
+#[test]
 fn a_session_that_ran_out_leads_to_the_form_and_back() {
     let house = House::new();
     let ana = Person::at(&house);
     ana.open("/register");
     ana.register("ana");
-    house.clock.advance(24 * 60 * 60);
+    house.clock.advance(15 * DAY);
     ana.open("/account");
     assert_eq!(ana.place(), "/login?next=%2Faccount");
     assert!(!ana.sees("header form[action='/logout']"));
     ana.log_in("ana", PASSWORD);
     assert_eq!(ana.place(), "/account");
+}
+
+#[test]
+fn a_session_elsewhere_is_ended_from_here() {
+    let house = House::new();
+    let (here, elsewhere) = (Person::at(&house), Person::at(&house));
+    here.open("/register");
+    here.register("ana");
+    elsewhere.open("/login");
+    elsewhere.log_in("ana", PASSWORD);
+    assert_eq!(elsewhere.place(), "/account");
+    here.follow("main a[href='/account/sessions']");
+    here.follow("form[action$='/end'] button");
+    assert_eq!(here.place(), "/account/sessions");
+    assert!(!here.sees("form[action$='/end']"));
+    elsewhere.open("/account");
+    assert_eq!(elsewhere.place(), "/login?next=%2Faccount");
+    here.open("/account");
+    assert_eq!(here.place(), "/account");
 }
