@@ -124,7 +124,7 @@ pub struct Me {
 
 /// Who is calling.
 #[utoipa::path(
-    get, path = "/auth/me", tag = "accounts", security(("password" = []), ("bearer" = [])),
+    get, path = "/auth/me", tag = "accounts", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "Who the token stands for.", body = Me),
         (status = 400, description = "The request breaks HTTP."),

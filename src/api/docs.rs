@@ -15,7 +15,8 @@ use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured."),
+    info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured.",
+        license(name = "MIT or Apache-2.0")),
     paths(account::register, token::submit, jwks::show, sessions::log_out, sessions::list, sessions::end, sessions::end_others, account::me, secure_data::show, health::live, health::ready),
     components(schemas(Problem)),
     modifiers(&Problems)
@@ -55,7 +56,7 @@ pub fn document(base: &str) -> Document {
         let fetched = SecurityScheme::OAuth2(OAuth2::new([password]));
         components.add_security_scheme("password", fetched);
         let pasted = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        components.add_security_scheme("bearer", pasted);
+        components.add_security_scheme("token", pasted);
     }
     document
 }

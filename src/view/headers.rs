@@ -3,7 +3,7 @@
 use rocket::Response;
 
 /// What a page may load: our own script, style and images; it posts to us and stands in nobody's frame.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                    base-uri 'none'; frame-ancestors 'none'";
 
 /// The API page's program calls the API and draws small images of its own.

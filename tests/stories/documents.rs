@@ -17,7 +17,7 @@ fn the_document_says_how_to_authorize_and_what_errors_look_like() {
         schemes["password"]["flows"]["password"]["tokenUrl"],
         "/auth/token"
     );
-    assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    assert_eq!(schemes["token"]["scheme"], "bearer");
     let secure = &document["paths"]["/secure-data"]["get"];
     assert_eq!(secure["security"][0], serde_json::json!({ "password": [] }));
     let problem =
