@@ -63,7 +63,7 @@ pub struct User {
 
 /// Make an account.
 #[utoipa::path(
-    post, path = "/auth/register", tag = "accounts", request_body = NewAccount,
+    post, path = "/auth/register", operation_id = "register", tag = "accounts", request_body = NewAccount,
     responses(
         (status = 201, description = "The account exists.", body = Registered),
         (status = 400, description = "The body cannot be parsed, or the username or address is taken."),
@@ -124,7 +124,7 @@ pub struct Me {
 
 /// Who is calling.
 #[utoipa::path(
-    get, path = "/auth/me", tag = "accounts", security(("password" = []), ("token" = [])),
+    get, path = "/auth/me", operation_id = "me", tag = "accounts", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "Who the token stands for.", body = Me),
         (status = 400, description = "The request breaks HTTP."),

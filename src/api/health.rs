@@ -17,7 +17,7 @@ pub struct Health {
 }
 
 /// The process runs.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "It does.", body = Health)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "live", tag = "health", responses((status = 200, description = "It does.", body = Health)))]
 #[get("/health/live")]
 pub fn live() -> Answer<Health> {
     Answer(Status::Ok, Health { status: "ok" })
@@ -25,7 +25,7 @@ pub fn live() -> Answer<Health> {
 
 /// The process can serve: its database answers.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "health",
+    get, path = "/health/ready", operation_id = "ready", tag = "health",
     responses(
         (status = 200, description = "It does.", body = Health),
         (status = 503, description = "It does not.")

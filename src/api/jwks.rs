@@ -28,7 +28,7 @@ pub struct Published(String);
 
 /// The public keys of our tokens.
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", tag = "tokens",
+    get, path = "/.well-known/jwks.json", operation_id = "jwks", tag = "tokens",
     responses(
         (status = 200, description = "The keys.", body = KeySet),
         (status = 304, description = "They are the ones that you have."),

@@ -21,7 +21,7 @@ pub struct SecureData {
 ///
 /// A browser, which prefers HTML, gets a page.
 #[utoipa::path(
-    get, path = "/secure-data", tag = "secured", security(("password" = []), ("token" = [])),
+    get, path = "/secure-data", operation_id = "secure_data", tag = "secured", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "The data.", body = SecureData),
         (status = 400, description = "The request breaks HTTP."),

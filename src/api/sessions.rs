@@ -58,7 +58,7 @@ pub struct Done {
 ///
 /// Every token of this session is refused from the next request on.
 #[utoipa::path(
-    post, path = "/auth/logout", tag = "sessions", security(("password" = []), ("token" = [])),
+    post, path = "/auth/logout", operation_id = "log_out", tag = "sessions", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "Signed out.", body = Done),
         (status = 400, description = "The request breaks HTTP."),
@@ -88,7 +88,7 @@ pub async fn log_out(
 
 /// List one's own sessions.
 #[utoipa::path(
-    get, path = "/auth/sessions", tag = "sessions", security(("password" = []), ("token" = [])),
+    get, path = "/auth/sessions", operation_id = "list_sessions", tag = "sessions", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "The sessions.", body = SessionList),
         (status = 400, description = "The request breaks HTTP."),
@@ -125,7 +125,7 @@ fn told(session: Session, current: &str) -> SessionAnswer {
 
 /// End one of one's own sessions.
 #[utoipa::path(
-    delete, path = "/auth/sessions/{id}", tag = "sessions", security(("password" = []), ("token" = [])),
+    delete, path = "/auth/sessions/{id}", operation_id = "end_session", tag = "sessions", security(("password" = []), ("token" = [])),
     params(("id" = String, Path, description = "Which.")),
     responses(
         (status = 200, description = "It ended.", body = Done),
@@ -156,7 +156,7 @@ pub async fn end(
 
 /// End all of one's own sessions but this one.
 #[utoipa::path(
-    delete, path = "/auth/sessions", tag = "sessions", security(("password" = []), ("token" = [])),
+    delete, path = "/auth/sessions", operation_id = "end_other_sessions", tag = "sessions", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "They ended.", body = Done),
         (status = 400, description = "The request breaks HTTP."),

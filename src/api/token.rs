@@ -62,7 +62,7 @@ pub struct TokenAnswer {
 /// This service's own first-party call. It has OAuth's shape for the sake of client libraries and is no OAuth grant
 /// for third parties.
 #[utoipa::path(
-    post, path = "/auth/token", tag = "tokens",
+    post, path = "/auth/token", operation_id = "token", tag = "tokens",
     request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "application/json"))),
     responses(
         (status = 200, description = "A token.", body = TokenAnswer),

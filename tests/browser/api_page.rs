@@ -4,7 +4,7 @@ use crate::house::{House, PASSWORD};
 use crate::person::Person;
 use crate::places;
 
-const SECURED: &str = "#operations-secured-show";
+const SECURED: &str = "#operations-secured-secure_data";
 
 #[test]
 fn somebody_signs_in_on_the_api_page_and_reaches_what_is_secured() {

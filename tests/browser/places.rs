@@ -124,8 +124,8 @@ fn docs_dialog(person: &Person) {
 fn docs_trying(person: &Person) {
     open_docs(person);
     try_out(person, "#operations-accounts-register");
-    try_out(person, "#operations-secured-show");
-    person.enter("#operations-secured-show .btn.execute");
+    try_out(person, "#operations-secured-secure_data");
+    person.enter("#operations-secured-secure_data .btn.execute");
     person.wait_until("the answer shows", || person.sees(".live-responses-table"));
 }
 

@@ -23,6 +23,17 @@ fn the_document_says_how_to_authorize_and_what_errors_look_like() {
     let problem =
         &secure["responses"]["401"]["content"]["application/problem+json"]["schema"]["$ref"];
     assert_eq!(problem, "#/components/schemas/Problem");
+    let text = document.to_string();
+    let names: Vec<&str> = text
+        .split("\"operationId\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    assert!(
+        names.len() > 10 && names.len() == distinct.len(),
+        "{names:?}"
+    );
     for reference in document.to_string().split("\"$ref\":\"").skip(1) {
         let pointer = reference
             .split('"')
