@@ -10,6 +10,8 @@ alter table accounts add column disabled_at bigint;
 create table sessions (
     id               text   not null primary key,
     account_id       text   not null references accounts (id) on delete cascade,
+    -- The account's version when it started: one that was raised since ends it.
+    version          bigint not null,
     -- Mixed into the session's refresh tokens; another seed makes all of them void.
     seed             text   not null,
     started_at       bigint not null,

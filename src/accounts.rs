@@ -4,6 +4,7 @@
 //! password and an unknown name are one answer, after the same statement and the same hash. What registration
 //! reveals is one answer for a taken name and a taken address, as the API's contract says.
 
+pub mod operator;
 pub mod passwords;
 pub mod rules;
 
@@ -17,7 +18,7 @@ use crate::hashing::{Hashing, Verdict};
 use crate::sessions::{Granted, Sessions, Why};
 use crate::store::accounts::{self as rows, Account, Keys};
 use crate::store::sessions::Session;
-use crate::store::{self, Pool};
+use crate::store::{Fault, Pool};
 use crate::world::World;
 
 /// What registration asks for, as received.
@@ -181,12 +182,7 @@ impl Accounts {
     }
 
     async fn find(&self, name: &str) -> Result<Option<Account>, Error> {
-        // A username holds no "@", so the two cannot be confused.
-        Ok(if name.contains('@') {
-            rows::by_email(&self.pool, &rules::email_key(name)).await?
-        } else {
-            rows::by_username(&self.pool, &rules::username_key(name)).await?
-        })
+        Ok(find(&self.pool, name).await?)
     }
 
     async fn check(
@@ -258,11 +254,19 @@ impl Accounts {
         session: &str,
         client: &Client,
     ) -> Result<(), Error> {
-        self.sessions.end(account, session, Why::LoggedOut).await?;
+        self.sessions.leave(account, session).await?;
         self.world
             .log
             .event("logged_out", client, Some(account), &[]);
         Ok(())
+    }
+
+    /// Ends the session that a browser had before it signed in anew, if any (ASVS v5.0.0-7.2.4). The new one is good
+    /// whatever becomes of the old.
+    pub async fn replace(&self, old: Option<(String, String)>, client: &Client) {
+        if let Some((account, session)) = old {
+            let _ = self.log_out(&account, &session, client).await;
+        }
     }
 
     /// Ends another session of one's own.
@@ -322,26 +326,15 @@ impl Accounts {
         self.sessions.of_account(account).await
     }
 
-    /// Ends everything that an account has out there, at once and everywhere, and lets nobody sign in with it, or
-    /// everybody again who knows its password.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when nobody has this name; [`Error::Unavailable`].
-    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), Error> {
-        let account = self.find(name).await?.ok_or(Error::NotFound)?;
-        self.sessions.end_all(&account.id, disabled).await
-    }
-
-    /// Whether the database answers.
+    /// Whether the database answers, and this instance hears what ended elsewhere.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ready(&self) -> Result<(), Error> {
-        Ok(self
-            .pool
-            .ping()
-            .await
-            .map_err(|fault: store::Fault| fault)?)
+        if self.sessions.is_deaf() {
+            return Err(Error::Unavailable);
+        }
+        Ok(self.pool.ping().await?)
     }
 
     fn refused(&self, event: &str, error: &Error, client: &Client, account: Option<&Account>) {
@@ -351,5 +344,15 @@ impl Accounts {
             account.map(|account| account.id.as_str()),
             &[("reason", error.row().code)],
         );
+    }
+}
+
+/// The account of a username or an address.
+async fn find(pool: &Pool, name: &str) -> Result<Option<Account>, Fault> {
+    // A username holds no "@", so the two cannot be confused.
+    if name.contains('@') {
+        rows::by_email(pool, &rules::email_key(name)).await
+    } else {
+        rows::by_username(pool, &rules::username_key(name)).await
     }
 }

@@ -13,7 +13,7 @@ mod host;
 pub use body::{Body, Fields, Kinds, Posted, Query};
 pub use caller::{Caller, Leaving, Visitor};
 pub use catcher::{catchers, finish, refused_routes, turn_away};
-pub use cookie::{forget, hand_over, hand_over_renewed};
+pub use cookie::{forget, forget_held, hand_over, hand_over_renewed};
 pub use here::Here;
 pub use host::is_ours as host_is_ours;
 

@@ -330,12 +330,13 @@ impl Fairing for Front {
             let _ = site.bound.set(Settings::bound_origin(rocket.config()));
         }
         if let Some(sessions) = rocket.state::<Arc<Sessions>>().cloned() {
-            let shutdown = rocket.shutdown();
+            // Until the database is closed, not only until shutdown begins: requests are answered meanwhile.
             rocket::tokio::spawn(async move {
-                rocket::tokio::select! {
-                    () = sessions.keep() => {}
-                    () = shutdown => {}
-                }
+                // A panic there must not leave this instance deaf.
+                while rocket::tokio::spawn(Arc::clone(&sessions).keep())
+                    .await
+                    .is_err()
+                {}
             });
         }
     }

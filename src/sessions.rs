@@ -61,8 +61,6 @@ pub enum Why {
     EndedByOwner,
     /// A refresh token was used again long after its successor: it may have been stolen.
     Reused,
-    /// The operator disabled the account or ended its sessions.
-    EndedByOperator,
 }
 
 impl Why {
@@ -71,7 +69,6 @@ impl Why {
             Self::LoggedOut => "logged_out",
             Self::EndedByOwner => "ended_by_owner",
             Self::Reused => "reused",
-            Self::EndedByOperator => "ended_by_operator",
         }
     }
 }
@@ -129,6 +126,7 @@ impl Sessions {
         let session = Session {
             id: self.chance.id()?,
             account_id: account.id.clone(),
+            version: account.version,
             seed: self.chance.id()?,
             started_at: now,
             authenticated_at: now,
@@ -141,9 +139,24 @@ impl Sessions {
             ended_why: None,
         };
         rows::insert(&self.pool, &session).await?;
-        let surplus = rows::end_surplus(&self.pool, &account.id, self.settings.most, now).await?;
-        self.ended.note(surplus.iter().map(|id| (id.as_str(), now)));
-        self.grant(&session, &account.username, account.version, 0)
+        let surplus = rows::end_surplus(
+            &self.pool,
+            &account.id,
+            &session.id,
+            self.settings.most,
+            now,
+        )
+        .await?;
+        self.spread(&surplus, now).await;
+        self.grant(&session, &account.username, 0)
+    }
+
+    /// Makes endings true here at once, and elsewhere soon.
+    async fn spread(&self, ids: &[String], now: i64) {
+        if !ids.is_empty() {
+            self.ended.note(ids.iter().map(|id| (id.as_str(), now)));
+            self.pool.tell().await;
+        }
     }
 
     /// Renews a session: a new access token, and the one successor that this refresh token has. Retries, lost answers
@@ -173,12 +186,7 @@ impl Sessions {
         if token.generation == newest + 1 {
             rows::note_use(&self.pool, &session.id, token.generation, now).await?;
         }
-        self.grant(
-            session,
-            &chain.username,
-            chain.version,
-            token.generation + 1,
-        )
+        self.grant(session, &chain.username, token.generation + 1)
     }
 
     fn refuse_refresh(&self, reason: &str, session: Option<&Session>, client: &Client) -> Error {
@@ -200,8 +208,12 @@ impl Sessions {
 
     fn over(&self, chain: &Chain, now: i64) -> Option<&'static str> {
         let session = &chain.session;
-        if session.ended_at.is_some() {
+        if let Some(at) = session.ended_at {
+            // Perhaps elsewhere, a moment ago.
+            self.ended.note([(session.id.as_str(), at)]);
             Some("ended")
+        } else if session.version < chain.least {
+            Some("outdated")
         } else if chain.disabled {
             Some("disabled")
         } else if session.expires_at <= now {
@@ -213,18 +225,12 @@ impl Sessions {
         }
     }
 
-    fn grant(
-        &self,
-        session: &Session,
-        username: &str,
-        version: i64,
-        generation: i64,
-    ) -> Result<Granted, Error> {
+    fn grant(&self, session: &Session, username: &str, generation: i64) -> Result<Granted, Error> {
         let lasts = session.expires_at - self.tokens.now();
         let bearer = Bearer {
             account: &session.account_id,
             username,
-            version,
+            version: session.version,
             session: &session.id,
             auth_time: session.authenticated_at,
         };
@@ -252,6 +258,17 @@ impl Sessions {
         Ok(claims)
     }
 
+    /// Ends the session of a token that was verified. It is over here whoever ended it first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn leave(&self, account: &str, id: &str) -> Result<(), Error> {
+        let now = self.tokens.now();
+        rows::end(&self.pool, account, id, now, Why::LoggedOut.name()).await?;
+        self.spread(&[id.to_owned()], now).await;
+        Ok(())
+    }
+
     /// Ends one session of an account. `false`: it has none of that name that still goes on.
     ///
     /// # Errors
@@ -260,7 +277,7 @@ impl Sessions {
         let now = self.tokens.now();
         let ended = rows::end(&self.pool, account, id, now, why.name()).await?;
         if ended {
-            self.ended.note([(id, now)]);
+            self.spread(&[id.to_owned()], now).await;
         }
         Ok(ended)
     }
@@ -272,22 +289,8 @@ impl Sessions {
     pub async fn end_others(&self, account: &str, keep: &str, why: Why) -> Result<usize, Error> {
         let now = self.tokens.now();
         let ended = rows::end_others(&self.pool, account, keep, now, why.name()).await?;
-        self.ended.note(ended.iter().map(|id| (id.as_str(), now)));
+        self.spread(&ended, now).await;
         Ok(ended.len())
-    }
-
-    /// Ends everything an account has out there, whatever sessions it belongs to, and from now on lets people sign in
-    /// with it, or not.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn end_all(&self, account: &str, disabled: bool) -> Result<(), Error> {
-        let now = self.tokens.now();
-        // First what no session can slip past, then the sessions for their owner to see.
-        let least = accounts::raise_version(&self.pool, account, disabled, now).await?;
-        self.ended.note_version(account, least, now);
-        self.end_others(account, "", Why::EndedByOperator).await?;
-        Ok(())
     }
 
     /// The session that a refresh token belongs to, however old the token: for signing out with nothing else left.
@@ -314,6 +317,11 @@ impl Sessions {
     /// The public keys of our tokens, for verifiers elsewhere.
     pub fn jwks(&self) -> serde_json::Value {
         self.tokens.ring().jwks()
+    }
+
+    /// Whether this instance has not heard of endings for too long, so that the guard is closed.
+    pub fn is_deaf(&self) -> bool {
+        self.ended.is_deaf()
     }
 
     /// Hears once what ended elsewhere.
@@ -350,13 +358,16 @@ impl Sessions {
     }
 
     /// Hears of endings for as long as the service runs, and tidies up now and then.
-    pub async fn keep(&self) {
+    pub async fn keep(self: Arc<Self>) {
         let mut bell = self.pool.bell().await;
         let (mut lost, mut tidied) = (false, Instant::now());
         loop {
             let heard = timeout(PATIENCE, self.listen_once())
                 .await
                 .unwrap_or_else(|_| Err(Fault::silent()));
+            if self.pool.is_closed() {
+                return;
+            }
             // Told once, not twice a second.
             match &heard {
                 Ok(()) if lost => self.log.notice("info", "database_back", &[]),
@@ -370,13 +381,21 @@ impl Sessions {
             lost = heard.is_err();
             if !lost && tidied.elapsed() > TIDYING {
                 tidied = Instant::now();
-                if let Err(fault) = self.tidy().await {
-                    self.log
-                        .notice("error", "tidying_failed", &[("cause", &fault.to_string())]);
-                }
+                // Beside the listening, which must not wait for it.
+                rocket::tokio::spawn(Arc::clone(&self).tidy_up());
             }
             // Woken by another instance; else by the clock, so that a lost word costs half a second.
             bell.ring(POLL).await;
+        }
+    }
+}
+
+impl Sessions {
+    async fn tidy_up(self: Arc<Self>) {
+        if let Ok(Err(fault)) = timeout(TIDYING, self.tidy()).await {
+            let cause = fault.to_string();
+            self.log
+                .notice("error", "tidying_failed", &[("cause", &cause)]);
         }
     }
 }

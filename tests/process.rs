@@ -402,6 +402,39 @@ fn settings_are_printed_with_their_sources_and_without_secrets() {
 }
 
 #[test]
+fn a_running_server_obeys_the_operator_within_a_second() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = Process::start(folder.path());
+    assert_eq!(process.register("ana"), 201);
+    let access = process.token_of("ana");
+    let user = |act: &str, name: &str| {
+        command(folder.path())
+            .args(["user", act, name])
+            .output()
+            .expect("it runs")
+    };
+    let secured = || {
+        process
+            .call("GET", "/secure-data")
+            .bearer(&access)
+            .send()
+            .status
+    };
+    assert_eq!(secured(), 200);
+    let done = user("disable", "ana");
+    assert_eq!(text(&done), "ana is disabled. Sessions ended: 1.\n");
+    let told = Instant::now();
+    while secured() == 200 {
+        assert!(told.elapsed() < Duration::from_secs(3), "it does not obey");
+    }
+    assert_eq!(process.log_in("ana"), 401);
+    assert!(user("enable", "ana@example.org").status.success());
+    assert_eq!((process.log_in("ana"), secured()), (200, 401));
+    assert!(text(&user("end-sessions", "ANA")).contains("ended: 1"));
+    assert!(!user("disable", "nobody").status.success());
+}
+
+#[test]
 fn help_lists_the_commands() {
     let folder = tempfile::tempdir().expect("a folder");
     let done = command(folder.path())

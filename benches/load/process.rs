@@ -98,7 +98,7 @@ impl Bare {
     }
 }
 
-/// The same for both: nothing is set but the port.
+/// The same for both: nothing is set but the port, and room for the sessions of the one account that all log in with.
 fn configured(command: &mut Command, port: u16) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -106,6 +106,7 @@ fn configured(command: &mut Command, port: u16) -> &mut Command {
             command.env_remove(name);
         }
     }
+    command.env("VESTIBULE_SESSIONS_PER_ACCOUNT", "10000");
     command.env("ROCKET_PORT", port.to_string())
 }
 

@@ -1,6 +1,6 @@
 //! `/auth/logout` and `/auth/sessions`.
 
-use rocket::http::Status;
+use rocket::http::{CookieJar, Status};
 use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use crate::accounts::Accounts;
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{Caller, Here};
+use crate::guard::{self, Caller, Here};
 use crate::sessions::why_in_words;
 use crate::store::sessions::Session;
-use crate::view::Answer;
+use crate::view::{Answer, Site};
 
 /// A login and what became of it. Times in seconds since 1970.
 #[derive(Serialize, ToSchema)]
@@ -72,11 +72,14 @@ pub async fn log_out(
     _here: Here,
     caller: Caller,
     client: &Client,
+    cookies: &CookieJar<'_>,
+    site: &State<Site>,
     accounts: &State<Accounts>,
 ) -> Result<Answer<Done>, Error> {
     accounts
         .log_out(caller.id(), caller.session(), client)
         .await?;
+    guard::forget_held(cookies, site);
     Ok(Answer(
         Status::Ok,
         Done {

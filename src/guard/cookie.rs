@@ -80,6 +80,14 @@ pub fn forget(cookies: &CookieJar<'_>, site: &Site) {
     }
 }
 
+/// Takes the tokens away from a browser that has some; a program that came as Bearer is sent no cookies.
+pub fn forget_held(cookies: &CookieJar<'_>, site: &Site) {
+    let held = |which| cookies.get(name(site, which)).is_some();
+    if held(Which::Access) || held(Which::Refresh) {
+        forget(cookies, site);
+    }
+}
+
 /// What the guard found out about a browser's session and must tell it.
 pub(super) enum Renewal {
     /// It goes on with these.
@@ -96,10 +104,16 @@ pub fn hand_over_renewed(request: &Request<'_>, response: &mut Response<'_>) {
     let (Some(renewal), Some(site)) = (renewal, request.rocket().state::<Site>()) else {
         return;
     };
-    let ours = |header: &str| header.starts_with(name(site, Which::Access));
-    if response.headers().get("Set-Cookie").any(ours) {
+    let ours = format!("{}=", name(site, Which::Access));
+    if response
+        .headers()
+        .get("Set-Cookie")
+        .any(|set| set.starts_with(&ours))
+    {
         return;
     }
+    // Whatever the app around us thinks of this response, a cache must not hand our cookies to somebody else.
+    response.set_raw_header("Cache-Control", "no-store");
     let cookies = match renewal {
         Renewal::Renewed(granted) => held(site, granted),
         Renewal::Over => {

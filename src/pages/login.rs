@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::accounts::{Accounts, Credentials};
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{self, Body, Fields, Kinds, Posted, Visitor};
+use crate::guard::{self, Body, Fields, Kinds, Leaving, Posted, Visitor};
 use crate::view::{Next, Page, See, Site};
 
 /// The form.
@@ -54,6 +54,7 @@ pub fn show(next: Option<&str>, visitor: Visitor, site: &State<Site>) -> Either<
 #[post("/login", data = "<form>")]
 pub async fn submit(
     form: Posted<Login>,
+    leaving: Leaving,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
@@ -75,6 +76,7 @@ pub async fn submit(
         .await
     {
         Ok(signed_in) => {
+            accounts.replace(leaving.0, client).await;
             guard::hand_over(cookies, site, &signed_in.granted);
             Either::Right(See::next(site, next.as_ref()))
         }

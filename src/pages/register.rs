@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::accounts::{Accounts, Registration};
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{self, Body, Fields, Kinds, Posted, Visitor};
+use crate::guard::{self, Body, Fields, Kinds, Leaving, Posted, Visitor};
 use crate::view::{Next, Page, See, Site};
 
 /// The form.
@@ -56,6 +56,7 @@ pub fn show(next: Option<&str>, visitor: Visitor, site: &State<Site>) -> Either<
 #[post("/register", data = "<form>")]
 pub async fn submit(
     form: Posted<Register>,
+    leaving: Leaving,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
@@ -78,6 +79,7 @@ pub async fn submit(
     };
     match signed_in {
         Ok(signed_in) => {
+            accounts.replace(leaving.0, client).await;
             guard::hand_over(cookies, site, &signed_in.granted);
             Either::Right(See::next(site, next.as_ref()))
         }

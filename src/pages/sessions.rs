@@ -53,8 +53,11 @@ pub async fn end(
     site: &State<Site>,
     accounts: &State<Accounts>,
 ) -> Result<See, Error> {
-    accounts.end_session(caller.id(), id, client).await?;
-    Ok(See::ours(site, "/account/sessions"))
+    match accounts.end_session(caller.id(), id, client).await {
+        // Ended meanwhile, in another tab perhaps: the list shows it.
+        Ok(()) | Err(Error::NotFound) => Ok(See::ours(site, "/account/sessions")),
+        Err(error) => Err(error),
+    }
 }
 
 #[post("/account/sessions/end-others")]

@@ -12,8 +12,14 @@ use std::time::{Duration, Instant};
 
 use crate::tokens::{Claims, key_of};
 
-/// How far each question reaches back behind the last answer, in seconds.
+/// How far each question reaches back behind the last answer, in seconds: for transactions that commit late.
 const OVERLAP: i64 = 60;
+
+/// How far two instances' clocks may differ, in seconds, with a minute to spare.
+const FAR: i64 = 660;
+
+/// How often is asked about everything that can still matter, in milliseconds.
+const WHOLE: u64 = 15_000;
 
 /// Sessions and versions that are no longer good.
 pub struct Ended {
@@ -23,6 +29,8 @@ pub struct Ended {
     born: Instant,
     /// Milliseconds after birth at which the database last answered.
     heard_at: AtomicU64,
+    /// Milliseconds after birth at which the last question about everything was asked.
+    whole_at: AtomicU64,
     /// Up to when everything is known, in seconds since 1970.
     known_to: AtomicI64,
 }
@@ -45,6 +53,7 @@ impl Ended {
             grace,
             born: Instant::now(),
             heard_at: AtomicU64::new(0),
+            whole_at: AtomicU64::new(0),
             known_to: AtomicI64::new(i64::MIN),
         }
     }
@@ -60,14 +69,20 @@ impl Ended {
                 .is_some_and(outdated)
     }
 
-    /// Notes sessions that ended, each with its moment.
+    /// Notes sessions that ended, each with its moment. Takes the guard's lock only for what is new.
     pub fn note<'i>(&self, endings: impl IntoIterator<Item = (&'i str, i64)>) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        for (id, at) in endings {
-            // An id of ours always reads; anything else is no session of ours.
-            if let Some(key) = key_of(id) {
-                inner.sessions.entry(key).or_insert(at);
-            }
+        // An id of ours always reads; anything else is no session of ours.
+        let mut new: Vec<(u128, i64)> = endings
+            .into_iter()
+            .filter_map(|(id, at)| Some((key_of(id)?, at)))
+            .collect();
+        {
+            let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+            new.retain(|(key, _)| !inner.sessions.contains_key(key));
+        }
+        if !new.is_empty() {
+            let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+            inner.sessions.extend(new);
         }
     }
 
@@ -80,11 +95,17 @@ impl Ended {
         }
     }
 
-    /// From when on the database must be asked for endings.
+    /// From when on the database must be asked for endings. Now and then, and whenever the clock went back, about
+    /// everything that can still matter: the moment of an ending is another instance's, whose clock may differ.
     pub fn watermark(&self, now: i64) -> i64 {
-        let oldest = now - self.lifetime - OVERLAP;
         let known_to = self.known_to.load(Ordering::Relaxed);
-        known_to.saturating_sub(OVERLAP).max(oldest)
+        let elapsed = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let whole = self.whole_at.load(Ordering::Relaxed);
+        if now < known_to || known_to == i64::MIN || elapsed.saturating_sub(whole) > WHOLE {
+            self.whole_at.store(elapsed, Ordering::Relaxed);
+            return now - self.lifetime - FAR;
+        }
+        known_to - OVERLAP
     }
 
     /// The database answered: everything up to `now` is known. Forgets what no token can outlive.
@@ -92,13 +113,19 @@ impl Ended {
         self.known_to.store(now, Ordering::Relaxed);
         let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.heard_at.store(millis, Ordering::Relaxed);
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if now - inner.swept_at >= OVERLAP {
-            let oldest = now - self.lifetime - 2 * OVERLAP;
-            inner.sessions.retain(|_, at| *at >= oldest);
-            inner.versions.retain(|_, (_, at)| *at >= oldest);
-            inner.swept_at = now;
+        let swept_at = self
+            .inner
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .swept_at;
+        if (now - swept_at).abs() < OVERLAP {
+            return;
         }
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let oldest = now - self.lifetime - 2 * FAR;
+        inner.sessions.retain(|_, at| *at >= oldest);
+        inner.versions.retain(|_, (_, at)| *at >= oldest);
+        inner.swept_at = now;
     }
 
     /// Whether the database has been silent for longer than the guard may go on without it.

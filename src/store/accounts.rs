@@ -133,7 +133,6 @@ pub async fn raise_version(pool: &Pool, id: &str, disabled: bool, now: i64) -> R
     .bind(id)
     .fetch_one(pool.write().await?.any)
     .await?;
-    pool.tell().await?;
     Ok(row.try_get("version")?)
 }
 

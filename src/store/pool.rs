@@ -60,16 +60,25 @@ impl Bell {
         let Some(listener) = &mut self.listener else {
             return rocket::tokio::time::sleep(most).await;
         };
-        if let Ok(Err(_)) = timeout(most, listener.recv()).await {
-            self.listener = None;
+        match timeout(most, listener.recv()).await {
+            // Many rings at once are one, and rings come at most every 20 ms.
+            Ok(Ok(_)) => {
+                rocket::tokio::time::sleep(Duration::from_millis(20)).await;
+                while listener.next_buffered().is_some() {}
+            }
+            Ok(Err(_)) => self.listener = None,
+            Err(_) => {}
         }
     }
 
     async fn listen(url: &str) -> Option<PgListener> {
-        let connected = timeout(PATIENCE, PgListener::connect(url)).await;
-        let mut listener = connected.ok()?.ok()?;
-        listener.listen("vestibule").await.ok()?;
-        Some(listener)
+        let listening = async {
+            let mut listener = PgListener::connect(url).await?;
+            listener.listen("vestibule").await?;
+            Ok::<_, sqlx::Error>(listener)
+        };
+        // Short, since nobody asks the database meanwhile.
+        timeout(Duration::from_secs(1), listening).await.ok()?.ok()
     }
 }
 
@@ -141,17 +150,19 @@ impl Pool {
         &self.any
     }
 
-    /// Tells the other instances that something ended. Who misses it finds out by asking.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub(super) async fn tell(&self) -> Result<(), Fault> {
+    /// Tells the other instances that something ended. Who misses it finds out by asking, so that a telling which
+    /// fails takes nothing back.
+    pub async fn tell(&self) {
         if self.postgres.is_some() {
-            sqlx::query("select pg_notify('vestibule', '')")
+            let _ = sqlx::query("select pg_notify('vestibule', '')")
                 .execute(&self.any)
-                .await?;
+                .await;
         }
-        Ok(())
+    }
+
+    /// Whether the connections were closed for good.
+    pub fn is_closed(&self) -> bool {
+        self.any.is_closed()
     }
 
     /// A bell that rings when another instance tells something.

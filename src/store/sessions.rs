@@ -11,6 +11,8 @@ pub struct Session {
     pub id: String,
     /// Whose it is.
     pub account_id: String,
+    /// The account's version when it started.
+    pub version: i64,
     /// Mixed into its refresh tokens.
     pub seed: String,
     /// Seconds since 1970, here and below.
@@ -40,7 +42,7 @@ pub struct Chain {
     /// The account's name now.
     pub username: String,
     /// The account's version now.
-    pub version: i64,
+    pub least: i64,
     /// Whether the account may sign in.
     pub disabled: bool,
     /// The newest generation that was used; `None` before the first.
@@ -61,6 +63,7 @@ fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
     Ok(Session {
         id: row.try_get("id")?,
         account_id: row.try_get("account_id")?,
+        version: row.try_get("version")?,
         seed: row.try_get("seed")?,
         started_at: row.try_get("started_at")?,
         authenticated_at: row.try_get("authenticated_at")?,
@@ -81,11 +84,12 @@ fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
 pub async fn insert(pool: &Pool, session: &Session) -> Result<(), Fault> {
     sqlx::query(
         "insert into sessions
-         (id, account_id, seed, started_at, authenticated_at, method, client, device, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         (id, account_id, version, seed, started_at, authenticated_at, method, client, device, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&session.id)
     .bind(&session.account_id)
+    .bind(session.version)
     .bind(&session.seed)
     .bind(session.started_at)
     .bind(session.authenticated_at)
@@ -104,14 +108,14 @@ pub async fn insert(pool: &Pool, session: &Session) -> Result<(), Fault> {
 /// The database does not answer.
 pub async fn chain(pool: &Pool, id: &str, generation: i64) -> Result<Option<Chain>, Fault> {
     let row = sqlx::query(
-        "select s.id, s.account_id, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
-                s.expires_at, s.ended_at, s.ended_why, a.username, a.version, a.disabled_at, u.used,
-                coalesce(u.last_at, s.started_at) as last_seen_at,
+        "select s.id, s.account_id, s.version, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
+                s.expires_at, s.ended_at, s.ended_why, a.username, a.version as least, a.disabled_at,
+                u.generation as used, coalesce(u.used_at, s.started_at) as last_seen_at,
                 (select used_at from refresh_uses where session_id = s.id and generation = $2 + 1) as followed_at
          from sessions s
          join accounts a on a.id = s.account_id
-         left join (select session_id, max(generation) as used, max(used_at) as last_at
-                    from refresh_uses where session_id = $1 group by session_id) u on u.session_id = s.id
+         left join refresh_uses u on u.session_id = s.id and u.generation =
+             (select max(generation) from refresh_uses where session_id = s.id)
          where s.id = $1",
     )
     .bind(id)
@@ -123,7 +127,7 @@ pub async fn chain(pool: &Pool, id: &str, generation: i64) -> Result<Option<Chai
     Ok(Some(Chain {
         session: session(&row)?,
         username: row.try_get("username")?,
-        version: row.try_get("version")?,
+        least: row.try_get("least")?,
         disabled: disabled_at.is_some(),
         used: row.try_get("used")?,
         followed_at: row.try_get("followed_at")?,
@@ -160,7 +164,6 @@ pub async fn end(pool: &Pool, account: &str, id: &str, now: i64, why: &str) -> R
     .bind(account)
     .execute(pool.write().await?.any)
     .await?;
-    pool.tell().await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -185,56 +188,52 @@ pub async fn end_others(
     .bind(keep)
     .fetch_all(pool.write().await?.any)
     .await?;
-    if !rows.is_empty() {
-        pool.tell().await?;
-    }
     Ok(rows
         .iter()
         .map(|row| row.try_get("id"))
         .collect::<Result<_, _>>()?)
 }
 
-/// Ends all but the newest `most` sessions of an account, and says which.
+/// Ends the oldest sessions of an account, so that `most` remain with this new one, and says which.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn end_surplus(
     pool: &Pool,
     account: &str,
+    new: &str,
     most: i64,
     now: i64,
 ) -> Result<Vec<String>, Fault> {
     let rows = sqlx::query(
         "update sessions set ended_at = $1, ended_why = 'surplus'
-         where id in (select id from sessions where account_id = $2 and ended_at is null
-                      order by started_at desc, id limit 1000 offset $3) returning id",
+         where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
+                      order by started_at desc, id limit 1000 offset $4) returning id",
     )
     .bind(now)
     .bind(account)
-    .bind(most)
+    .bind(new)
+    .bind(most - 1)
     .fetch_all(pool.write().await?.any)
     .await?;
-    if !rows.is_empty() {
-        pool.tell().await?;
-    }
     Ok(rows
         .iter()
         .map(|row| row.try_get("id"))
         .collect::<Result<_, _>>()?)
 }
 
-/// The account's sessions that go on or ended since, the newest first.
+/// The account's sessions that go on or ended since, those first and the newest first, three hundred at most.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn of_account(pool: &Pool, account: &str, since: i64) -> Result<Vec<Session>, Fault> {
     let rows = sqlx::query(
-        "select s.id, s.account_id, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
+        "select s.id, s.account_id, s.version, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
                 s.expires_at, s.ended_at, s.ended_why,
                 coalesce((select max(used_at) from refresh_uses where session_id = s.id), s.started_at) as last_seen_at
          from sessions s
          where s.account_id = $1 and (s.ended_at is null or s.ended_at >= $2)
-         order by s.started_at desc, s.id",
+         order by case when s.ended_at is null then 0 else 1 end, s.started_at desc, s.id limit 300",
     )
     .bind(account)
     .bind(since)
@@ -243,12 +242,12 @@ pub async fn of_account(pool: &Pool, account: &str, since: i64) -> Result<Vec<Se
     Ok(rows.iter().map(session).collect::<Result<_, _>>()?)
 }
 
-/// Every session that ended since.
+/// Every session that somebody ended since. Those that ran out have no tokens left to refuse.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn ended_since(pool: &Pool, since: i64) -> Result<Vec<Ending>, Fault> {
-    let rows = sqlx::query("select id, ended_at from sessions where ended_at >= $1")
+    let rows = sqlx::query("select id, ended_at from sessions where ended_at >= $1 and ended_why not in ('expired', 'idle')")
         .bind(since)
         .fetch_all(pool.any())
         .await?;

@@ -517,3 +517,80 @@ fn nothing_that_opens_a_session_is_kept_in_the_clear() {
     assert!(!kept.contains(mac) && !kept.contains(&access));
     assert!(!house.log.taken().contains(mac));
 }
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_revives_no_session() {
+    let house = House::new();
+    let (gone, _) = signed_in(&house, "ana");
+    house.post("/auth/logout").bearer(&gone).send();
+    house.clock.advance(7200);
+    let (later, _) = tokens(&house.log_in("ana", PASSWORD));
+    assert_eq!(house.status_of(&later), 200);
+    // Long enough for the sweep, which happens on real time.
+    std::thread::sleep(Duration::from_millis(900));
+    house.clock.advance(-7200);
+    let started = Instant::now();
+    while house.status_of(&gone) != 401 {
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "a session that ended is back"
+        );
+    }
+    std::thread::sleep(Duration::from_millis(900));
+    assert_eq!(house.status_of(&gone), 401);
+}
+
+#[test]
+fn logging_out_twice_is_true_on_both_instances() {
+    let issuer = [("vestibule.issuer", "https://login.example.org")];
+    let one = House::with(&issuer);
+    let other = one.beside(&issuer);
+    for _ in 0..5 {
+        one.register("ana");
+        let (access, _) = tokens(&one.log_in("ana", PASSWORD));
+        assert_eq!(
+            (one.status_of(&access), other.status_of(&access)),
+            (200, 200)
+        );
+        assert_eq!(one.post("/auth/logout").bearer(&access).send().status, 200);
+        let again = other.post("/auth/logout").bearer(&access).send().status;
+        assert!(matches!(again, 200 | 401));
+        assert_eq!(other.status_of(&access), 401);
+    }
+}
+
+#[test]
+fn a_browser_that_signs_in_anew_leaves_its_old_session() {
+    let house = House::new();
+    let old = house.cookie_of("ana");
+    let form = [("username", "ana"), ("password", PASSWORD)];
+    let anew = house
+        .post("/login")
+        .header("Origin", &house.origin)
+        .header("Cookie", &old)
+        .page()
+        .form(&form);
+    assert_eq!(anew.status, 303);
+    assert_eq!(
+        house.get("/auth/me").header("Cookie", &old).send().status,
+        401
+    );
+    assert_eq!(
+        house
+            .get("/auth/me")
+            .header("Cookie", &anew.cookie())
+            .send()
+            .status,
+        200
+    );
+}
+
+#[test]
+fn the_newest_session_is_never_the_surplus() {
+    let house = House::with(&[("vestibule.sessions_per_account", "1")]);
+    house.register("ana");
+    for _ in 0..10 {
+        let (access, _) = tokens(&house.log_in("ana", PASSWORD));
+        assert_eq!(house.status_of(&access), 200);
+    }
+}
