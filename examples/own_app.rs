@@ -6,7 +6,7 @@ use rocket::response::content::RawHtml;
 use rocket::{Build, Rocket, get, routes};
 use vestibule::log::Log;
 use vestibule::world::{Clock, World};
-use vestibule::{Caller, Visitor};
+use vestibule::{Admin, Caller, Visitor};
 
 /// Open to everybody; greets who is signed in.
 #[get("/")]
@@ -23,13 +23,20 @@ fn notes(caller: Caller) -> String {
     format!("The notes of {} ({})", caller.username(), caller.id())
 }
 
+/// Runs for administrators alone; `vestibule user role NAME admin` makes one.
+#[get("/everybodys-notes")]
+fn everybodys_notes(admin: Admin) -> String {
+    format!("All notes, for {}", admin.username())
+}
+
 /// The app: its own routes, and the login pages and API below `/id`.
 pub fn app(figment: rocket::figment::Figment, world: World) -> Rocket<Build> {
     rocket::custom(figment)
         .attach(vestibule::stage("/id", world))
-        .mount("/", routes![home, notes])
+        .mount("/", routes![home, notes, everybodys_notes])
         // Strangers who open the app's guarded pages are sent to the login and back.
         .register("/notes", vestibule::catchers())
+        .register("/everybodys-notes", vestibule::catchers())
 }
 
 #[rocket::main]

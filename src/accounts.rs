@@ -4,8 +4,24 @@
 //! password and an unknown name are one answer, after the same statement and the same hash. What registration
 //! reveals is one answer for a taken name and a taken address, as the API's contract says.
 
+mod addresses;
+mod changes;
+mod codes;
+pub mod coming;
+mod confirming;
+pub mod decoys;
+pub mod devices;
+pub mod events;
+pub mod invites;
+mod leaving;
+pub mod letters;
+mod making;
+mod notices;
 pub mod operator;
 pub mod passwords;
+mod proving;
+mod recovery;
+mod registering;
 pub mod rules;
 
 use std::sync::Arc;
@@ -13,13 +29,28 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
+use crate::config::VerifyEmail;
 use crate::error::{Error, FieldError};
-use crate::hashing::{Hashing, Verdict};
+use crate::hashing::Hashing;
+use crate::sessions::proof::Recent;
 use crate::sessions::{Granted, Sessions, Why};
-use crate::store::accounts::{self as rows, Account, Keys};
+use crate::store::accounts::{self as rows, Account};
 use crate::store::sessions::Session;
 use crate::store::{Fault, Pool};
-use crate::world::World;
+use crate::throttle::Throttle;
+use crate::world::{NoChance, World};
+
+pub use addresses::Asked;
+pub use changes::NewPassword;
+pub use proving::Door;
+pub use recovery::Proof;
+pub use registering::Registered;
+
+use decoys::Decoys;
+use devices::{DeviceKey, Whose};
+use invites::Admission;
+use letters::Letters;
+use proving::Name;
 
 /// What registration asks for, as received.
 pub struct Registration {
@@ -29,6 +60,8 @@ pub struct Registration {
     pub email: String,
     /// 8–128 characters.
     pub password: Zeroizing<String>,
+    /// The code of an invitation, where there is one.
+    pub invite: Option<String>,
 }
 
 /// What signing in asks for, as received.
@@ -37,6 +70,8 @@ pub struct Credentials {
     pub name: String,
     /// The password.
     pub password: Zeroizing<String>,
+    /// Where they come in.
+    pub door: Door,
 }
 
 /// Somebody who just proved a password.
@@ -45,6 +80,18 @@ pub struct SignedIn {
     pub account: Account,
     /// What they hold from now on.
     pub granted: Granted,
+    /// By which a browser is known from now on.
+    pub device: Option<String>,
+}
+
+/// What passwords are held against.
+pub struct Hashers {
+    /// Hashes them.
+    pub hashing: Hashing,
+    /// Judges new ones: a line of its own, so that strangers who register hold up nobody who logs in.
+    pub judging: Hashing,
+    /// Chooses what is hashed for names that nobody has.
+    pub decoys: Arc<Decoys>,
 }
 
 /// The rules, and what they need.
@@ -52,58 +99,118 @@ pub struct Accounts {
     pool: Pool,
     hashing: Hashing,
     judging: Hashing,
+    decoys: Arc<Decoys>,
     sessions: Arc<Sessions>,
+    throttle: Arc<Throttle>,
+    devices: DeviceKey,
+    letters: Arc<Letters>,
+    /// `None`: nobody may register.
+    admission: Option<Admission>,
     world: World,
 }
 
 impl Accounts {
-    /// Accounts kept in this database. New passwords are judged by `judging`, a line of its own, so that strangers
-    /// who register hold up nobody who logs in.
+    /// Accounts kept in this database.
     pub fn new(
         pool: Pool,
-        hashing: Hashing,
-        judging: Hashing,
+        hashers: Hashers,
         sessions: Arc<Sessions>,
+        throttle: Arc<Throttle>,
+        devices: DeviceKey,
+        letters: Letters,
         world: World,
     ) -> Self {
+        let Hashers {
+            hashing,
+            judging,
+            decoys,
+        } = hashers;
         Self {
             pool,
             hashing,
             judging,
+            decoys,
             sessions,
+            throttle,
+            devices,
+            letters: Arc::new(letters),
+            admission: None,
             world,
         }
+    }
+
+    /// Letters to people.
+    pub fn letters(&self) -> &Letters {
+        &self.letters
+    }
+
+    /// Lets people register, as far as this says.
+    pub fn admitting(self, admission: Admission) -> Self {
+        Self {
+            admission: Some(admission),
+            ..self
+        }
+    }
+
+    /// Makes an account for a program, whose network is known from now on. It is signed in to nothing.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub async fn register_by_program(
+        &self,
+        wanted: Registration,
+        client: &Client,
+    ) -> Result<Registered, Error> {
+        let registered = self.register(wanted, client).await?;
+        self.remember_network(&registered.account.id, None, client)
+            .await;
+        Ok(registered)
     }
 
     /// Makes an account.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with a reason a field; [`Error::Taken`]; [`Error::Busy`]; [`Error::Unavailable`].
-    pub async fn register(&self, wanted: Registration, client: &Client) -> Result<Account, Error> {
-        let registered = self.try_register(wanted).await;
+    /// [`Error::RegistrationClosed`], [`Error::NeedsInvite`], [`Error::InvalidInvite`]; [`Error::Invalid`] with a reason
+    /// a field; [`Error::Taken`]; [`Error::TooMany`]; [`Error::Busy`]; [`Error::Unavailable`].
+    pub async fn register(
+        &self,
+        wanted: Registration,
+        client: &Client,
+    ) -> Result<Registered, Error> {
+        let registered = self.try_register(wanted, client).await;
         match &registered {
-            Ok(account) => self
+            Ok(made) => self
                 .world
                 .log
-                .event("registered", client, Some(&account.id), &[]),
+                .event("registered", client, Some(&made.account.id), &[]),
             Err(error) => self.refused("registration_refused", error, client, None),
         }
         registered
     }
 
-    async fn try_register(&self, wanted: Registration) -> Result<Account, Error> {
+    async fn try_register(
+        &self,
+        wanted: Registration,
+        client: &Client,
+    ) -> Result<Registered, Error> {
         let Registration {
             username,
             email,
             password,
+            invite,
         } = wanted;
-        let mut faults = Vec::new();
-        faults.extend(rules::username_fault(&username).map(|why| FieldError::new("username", why)));
-        faults.extend(rules::email_fault(&email).map(|why| FieldError::new("email", why)));
-        faults
-            .extend(passwords::length_fault(&password).map(|why| FieldError::new("password", why)));
+        // Before anything is judged or hashed: whoever may not come in costs nothing.
+        let invite = self.admit(invite.as_deref(), client).await?;
+        let mut faults = making::faults(&username, &email, &password);
+        faults.extend(
+            invite
+                .as_ref()
+                .and_then(|invite| invites::address_fault(invite, &email)),
+        );
         // Judging is the dear part, so what is refused anyway is not judged.
         if faults.is_empty() {
+            // A refusal costs its sender nothing else, and nobody's registration may wait behind a stranger's nonsense.
+            self.throttle.judging(client)?;
             let (context, judged) = ([username.clone(), email.clone()], password.clone());
             let judge = move || passwords::weakness(&judged, &context);
             faults.extend(
@@ -116,53 +223,54 @@ impl Accounts {
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
-        let keys = Keys {
-            username: rules::username_key(&username),
-            email: rules::email_key(&email),
-        };
-        // Hashed before anyone asks whether the name is free, so that the answer's time says nothing about it.
-        let password_hash = self
-            .hashing
-            .hash(password, self.world.chance.bytes()?)
-            .await?;
-        let account = Account {
-            id: self.world.chance.id()?,
-            username,
-            email,
-            password_hash,
-            created_at: self.world.clock.unix(),
-            version: 1,
-            disabled_at: None,
-        };
-        let inserted = rows::insert(&self.pool, &account, &keys).await?;
-        if inserted {
-            Ok(account)
-        } else {
-            Err(Error::Taken)
+        // Whether a name is taken is asked for here, so asking has a budget. Fields that need another value do not
+        // spend it.
+        self.throttle.registration(client)?;
+        let made = self
+            .make(username, email, password, invite.as_ref(), client)
+            .await;
+        if matches!(made, Err(Error::Busy | Error::Unavailable)) {
+            self.throttle.give_registration_back(client);
         }
+        made
     }
 
     /// Checks a password and starts a session.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`] for a wrong password and an unknown name alike; [`Error::Invalid`] for a name that
-    /// cannot be one; [`Error::Busy`]; [`Error::Unavailable`].
+    /// [`Error::WrongPassword`] for a wrong password and an unknown name alike; [`Error::TooMany`] where the budgets
+    /// are spent; [`Error::Invalid`] for a name that cannot be one; [`Error::Busy`]; [`Error::Unavailable`].
     pub async fn log_in(
         &self,
         credentials: Credentials,
         client: &Client,
     ) -> Result<SignedIn, Error> {
-        let found = match rules::name_fault(&credentials.name) {
-            Some(reason) => Err(Error::Invalid(vec![FieldError::new("username", reason)])),
-            None => self.find(&credentials.name).await,
-        };
-        let account =
-            found.inspect_err(|error| self.refused("login_refused", error, client, None))?;
-        let checked = self.check(credentials.password, account.as_ref()).await;
-        checked
-            .inspect_err(|error| self.refused("login_refused", error, client, account.as_ref()))?;
-        let account = account.ok_or(Error::WrongPassword)?;
-        self.let_in(account, "password", client).await
+        let Credentials {
+            name,
+            password,
+            door,
+        } = credentials;
+        let refused =
+            |error: &Error, account| self.refused("login_refused", error, client, account);
+        let found = self.candidate(&name, client).await;
+        let (name, candidate) = found.inspect_err(|error| refused(error, None))?;
+        self.prove(&name, candidate.as_ref(), password, client, &door)
+            .await
+            .inspect_err(|error| refused(error, candidate.as_ref().map(|found| &found.account)))?;
+        let candidate = candidate.ok_or(Error::WrongPassword)?;
+        let known_at = candidate.known_at;
+        let is_new = self.is_new_here(&candidate.account, known_at, client, &door);
+        let signed_in = self
+            .let_in(candidate.account, "password", client, &door)
+            .await?;
+        if matches!(door, Door::Api) {
+            self.remember_network(&signed_in.account.id, known_at, client)
+                .await;
+        }
+        if is_new {
+            Box::pin(self.tell_of_new(&signed_in.account, client)).await;
+        }
+        Ok(signed_in)
     }
 
     async fn let_in(
@@ -170,70 +278,52 @@ impl Accounts {
         account: Account,
         method: &str,
         client: &Client,
+        door: &Door,
     ) -> Result<SignedIn, Error> {
-        let granted = self.sessions.start(&account, method, client).await?;
+        let confirmed = account.email_verified_at.is_some();
+        if self.verifies() == VerifyEmail::Required && !confirmed {
+            let error = Error::Unconfirmed;
+            self.refused("login_refused", &error, client, Some(&account));
+            return Err(error);
+        }
+        let device = self.mark(&account, door)?;
+        // Boxed, so that those who wait in the line of the hashing pool do not hold room for what comes after it.
+        let granted = Box::pin(self.sessions.start(&account, method, client)).await?;
         self.world.log.event(
             "logged_in",
             client,
             Some(&account.id),
             &[("method", method)],
         );
-        Ok(SignedIn { account, granted })
+        Ok(SignedIn {
+            account,
+            granted,
+            device,
+        })
     }
 
-    async fn find(&self, name: &str) -> Result<Option<Account>, Error> {
-        Ok(find(&self.pool, name).await?)
-    }
-
-    async fn check(
-        &self,
-        password: Zeroizing<String>,
-        account: Option<&Account>,
-    ) -> Result<(), Error> {
-        // Nobody has a password that registration refuses; a longer one costs the same hash and no more.
-        let possible = passwords::length_fault(&password).is_none();
-        let tried = if possible {
-            password.clone()
-        } else {
-            Zeroizing::default()
+    /// By which a browser is known to have been used for this account.
+    fn mark(&self, account: &Account, door: &Door) -> Result<Option<String>, NoChance> {
+        let Door::Page(before) = door else {
+            return Ok(None);
         };
-        let stored = account.map(|account| account.password_hash.clone());
-        match self.hashing.verify(tried, stored).await? {
-            // After the hash, like any wrong password: strangers learn nothing.
-            _ if account.is_some_and(|account| account.disabled_at.is_some()) => {
-                Err(Error::WrongPassword)
-            }
-            Verdict::Right if possible => Ok(()),
-            Verdict::Outdated if possible => {
-                if let Some(account) = account {
-                    self.renew(account, password).await;
-                }
-                Ok(())
-            }
-            _ => Err(Error::WrongPassword),
-        }
-    }
-
-    /// Stores the hash anew with today's parameters. The password was right, so nothing that fails here may keep
-    /// the owner out: the next login tries again.
-    async fn renew(&self, account: &Account, password: Zeroizing<String>) {
-        let Ok(salt) = self.world.chance.bytes() else {
-            return;
-        };
-        if let Ok(hash) = self.hashing.hash(password, salt).await {
-            // The fault is in the log already.
-            let _ = rows::replace_hash(&self.pool, &account.id, &account.password_hash, &hash)
-                .await
-                .map_err(Error::from);
-        }
+        let (before, now) = (before.as_deref(), self.world.clock.unix());
+        let whose = Whose::of(Some(account));
+        let mark = self.devices.mark(before, whose, now, &self.world.chance)?;
+        Ok(Some(mark))
     }
 
     /// Starts a session for an account that was just registered.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Internal`] when the system gives no random bytes.
-    pub async fn sign_in_new(&self, account: Account, client: &Client) -> Result<SignedIn, Error> {
-        self.let_in(account, "registration", client).await
+    pub async fn sign_in_new(
+        &self,
+        account: Account,
+        client: &Client,
+        door: &Door,
+    ) -> Result<SignedIn, Error> {
+        self.let_in(account, "registration", client, door).await
     }
 
     /// Renews what somebody holds. See [`Sessions::refresh`].
@@ -275,10 +365,11 @@ impl Accounts {
     /// [`Error::NotFound`] for somebody else's and for none alike; [`Error::Unavailable`].
     pub async fn end_session(
         &self,
-        account: &str,
+        recent: &Recent,
         session: &str,
         client: &Client,
     ) -> Result<(), Error> {
+        let account = recent.account();
         if !self
             .sessions
             .end(account, session, Why::EndedByOwner)
@@ -301,13 +392,13 @@ impl Accounts {
     /// [`Error::Unavailable`].
     pub async fn end_other_sessions(
         &self,
-        account: &str,
-        keep: &str,
+        recent: &Recent,
         client: &Client,
     ) -> Result<usize, Error> {
+        let account = recent.account();
         let ended = self
             .sessions
-            .end_others(account, keep, Why::EndedByOwner)
+            .end_others(account, recent.session(), Why::EndedByOwner)
             .await?;
         self.world.log.event(
             "other_sessions_ended",
@@ -338,21 +429,16 @@ impl Accounts {
     }
 
     fn refused(&self, event: &str, error: &Error, client: &Client, account: Option<&Account>) {
-        self.world.log.event(
-            event,
-            client,
-            account.map(|account| account.id.as_str()),
-            &[("reason", error.row().code)],
-        );
+        let mut more = vec![("reason", error.row().code)];
+        if let Error::TooMany(wait) = error {
+            more.push(("limit", wait.limit.name()));
+        }
+        let account = account.map(|account| account.id.as_str());
+        self.world.log.event(event, client, account, &more);
     }
 }
 
 /// The account of a username or an address.
 async fn find(pool: &Pool, name: &str) -> Result<Option<Account>, Fault> {
-    // A username holds no "@", so the two cannot be confused.
-    if name.contains('@') {
-        rows::by_email(pool, &rules::email_key(name)).await
-    } else {
-        rows::by_username(pool, &rules::username_key(name)).await
-    }
+    rows::find(pool, Name::new(name).key()).await
 }

@@ -1,17 +1,30 @@
 //! The command line.
 
+mod doctor;
+mod export;
+mod hash;
+mod import;
+mod invite;
+mod keys;
+mod listing;
+mod moving;
+mod outbox;
+mod terminal;
+mod user;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use rocket::figment::Figment;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
-use crate::accounts::operator::{self, Act};
 use crate::config::{self, Fault, Settings};
-use crate::store::Pool;
-use crate::world::Clock;
+use crate::store::{self, Pool};
 
 /// A login service: pages for people, tokens for programs. Without a command it serves.
-#[derive(Parser)]
+#[derive(Default, Parser)]
 #[command(name = "vestibule", version)]
 pub struct Line {
     #[command(subcommand)]
@@ -28,24 +41,49 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Disable an account, enable it, or end its sessions. A running server obeys within a second.
+    /// Make, list, change and delete accounts, and help their owners. A running server obeys within a second.
     User {
-        /// What to do.
-        #[arg(value_enum)]
-        act: UserAct,
-        /// The username or the address.
-        name: String,
+        #[command(subcommand)]
+        act: user::User,
     },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum UserAct {
-    /// Nobody may sign in with it, and its sessions end.
-    Disable,
-    /// Whoever knows its password may sign in again.
-    Enable,
-    /// Its sessions end.
-    EndSessions,
+    /// Let people make accounts where registration is by invitation.
+    Invite {
+        #[command(subcommand)]
+        act: invite::Invite,
+    },
+    /// List, rotate, import or retire the keys that sign tokens. A running server obeys within a second.
+    Keys {
+        #[command(subcommand)]
+        act: keys::Act,
+    },
+    /// List the letters that wait to be sent, or show one. Without a mail server this is how they are read.
+    Outbox {
+        #[command(subcommand)]
+        act: outbox::Act,
+    },
+    /// Say what is not safe here, why it matters and what to type.
+    #[command(after_help = doctor::EXIT)]
+    Doctor {
+        /// For scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in accounts from elsewhere, with the passwords that people have.
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
+    /// Write all accounts to a file that import takes. It holds password hashes.
+    Export {
+        /// A file that is not there yet; made with mode 0600.
+        file: PathBuf,
+    },
+    /// Copy everything into another database: SQLite to PostgreSQL, or back.
+    #[command(after_help = moving::HELP)]
+    Move(moving::Target),
+    /// Find the settings with which password hashing takes as long as it should.
+    Hash {
+        #[command(subcommand)]
+        act: hash::Act,
+    },
 }
 
 impl Line {
@@ -57,9 +95,27 @@ impl Line {
         match &self.command {
             None | Some(Command::Serve) => Ok(None),
             Some(Command::Settings { all }) => settings(figment, *all).map(Some),
-            Some(Command::User { act, name }) => {
-                rocket::execute(user(figment, *act, name)).map(Some)
+            Some(Command::User { act }) => rocket::execute(user::user(figment, act)).map(Some),
+            Some(Command::Invite { act }) => {
+                rocket::execute(invite::invite(figment, act)).map(Some)
             }
+            Some(Command::Keys { act }) => rocket::execute(keys::keys(figment, act)).map(Some),
+            Some(Command::Outbox { act }) => {
+                rocket::execute(outbox::outbox(figment, act)).map(Some)
+            }
+            Some(Command::Doctor { json }) => {
+                rocket::execute(doctor::doctor(figment, *json)).map(Some)
+            }
+            Some(Command::Import(wanted)) => {
+                rocket::execute(import::import(figment, wanted)).map(Some)
+            }
+            Some(Command::Export { file }) => {
+                rocket::execute(export::export(figment, file)).map(Some)
+            }
+            Some(Command::Move(target)) => {
+                rocket::execute(moving::relocate(figment, target)).map(Some)
+            }
+            Some(Command::Hash { act }) => hash::hash(figment, act).map(Some),
         }
     }
 }
@@ -85,33 +141,78 @@ fn settings(figment: &Figment, all: bool) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn user(figment: &Figment, act: UserAct, name: &str) -> Result<ExitCode, Fault> {
+/// The settings, and the database of the server that has them.
+async fn open(figment: &Figment) -> Result<(Settings, Pool), Fault> {
     let settings = Settings::read(figment)?;
-    let impossible =
-        |fault: crate::store::Fault| Fault(format!("The database cannot be used. {fault}"));
-    let pool = Pool::open(settings.database_url.reveal(), 1)
-        .await
-        .map_err(impossible)?;
-    let act = match act {
-        UserAct::Disable => Act::Disable,
-        UserAct::Enable => Act::Enable,
-        UserAct::EndSessions => Act::EndSessions,
-    };
-    let done = operator::act(&pool, name, act, Clock::Real.unix())
-        .await
-        .map_err(impossible)?;
-    pool.close().await;
-    let ended = done.ok_or_else(|| Fault(format!("Nobody is called {name:?} here.")))?;
-    say(&match act {
-        Act::Disable => format!("{name} is disabled. Sessions ended: {ended}."),
-        Act::Enable => format!("{name} is enabled. Sessions ended: {ended}."),
-        Act::EndSessions => format!("Sessions of {name} ended: {ended}."),
-    });
-    Ok(ExitCode::SUCCESS)
+    started_once(&settings)?;
+    let pool = connect(&settings).await?;
+    Ok((settings, pool))
+}
+
+/// The same, for what may come before the first start: the database is made where it is not there yet.
+async fn make(figment: &Figment) -> Result<(Settings, Pool), Fault> {
+    let settings = Settings::read(figment)?;
+    if !settings.embedded {
+        let pool = connect(&settings).await?;
+        return Ok((settings, pool));
+    }
+    let folder = settings.data_dir.display();
+    let locked = store::pool::lock_data_dir(&settings.data_dir, true).map_err(|error| {
+        Fault(format!(
+            "The data directory {folder} cannot be used: {error}."
+        ))
+    })?;
+    let pool = connect(&settings).await?;
+    drop(locked);
+    Ok((settings, pool))
+}
+
+async fn connect(settings: &Settings) -> Result<Pool, Fault> {
+    let pool = Pool::open(settings.database_url.reveal(), 1).await;
+    pool.map_err(unusable)
+}
+
+/// A link to a place of the service, as people see it.
+fn link(figment: &Figment, settings: &Settings, path: &str) -> Result<String, Fault> {
+    let rocket: rocket::Config = figment
+        .extract()
+        .map_err(|error| Fault(error.to_string()))?;
+    let bound = || Settings::bound_origin(&rocket);
+    let origin = settings.public_url.clone().unwrap_or_else(bound);
+    Ok(format!("{origin}{path}"))
+}
+
+fn unusable(fault: store::Fault) -> Fault {
+    Fault(format!("The database cannot be used. {fault}"))
+}
+
+/// A moment as tables show it.
+fn moment(at: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    OffsetDateTime::from_unix_timestamp(at)
+        .ok()
+        .and_then(|at| at.format(&format).ok())
+        .unwrap_or_else(|| at.to_string())
+}
+
+/// Refuses to make a database where none is: a misspelt data_dir would be an empty service.
+fn started_once(settings: &Settings) -> Result<(), Fault> {
+    if settings.embedded && !settings.data_dir.join("vestibule.db").exists() {
+        let folder = settings.data_dir.display();
+        return Err(Fault(format!(
+            "There is no database in {folder} yet. Start the server once."
+        )));
+    }
+    Ok(())
 }
 
 /// A line on standard output. Who closed it does not want the rest.
 fn say(line: &str) {
+    print(line);
+}
+
+/// A line on standard output. `false`: nobody reads on.
+fn print(line: &str) -> bool {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{line}");
+    writeln!(std::io::stdout(), "{line}").is_ok()
 }

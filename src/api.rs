@@ -6,9 +6,15 @@
 //! 400, and a wrong password is 401 where OAuth would say 400.
 
 mod account;
+mod address;
+mod changes;
+mod confirm;
 mod docs;
+mod events;
 mod health;
 mod jwks;
+mod leaving;
+mod letters;
 mod secure_data;
 mod sessions;
 mod token;
@@ -22,11 +28,24 @@ pub fn routes() -> Vec<Route> {
     routes![
         account::register,
         account::me,
+        confirm::submit,
+        changes::password,
+        changes::username,
+        events::list,
+        address::ask,
+        address::confirm,
+        address::undo,
+        leaving::everything,
+        leaving::leave,
         token::submit,
         sessions::log_out,
         sessions::list,
         sessions::end,
         sessions::end_others,
+        letters::ask_to_verify,
+        letters::verify,
+        letters::ask_to_reset,
+        letters::reset,
         secure_data::show,
         jwks::show,
         health::live,

@@ -1,6 +1,6 @@
 //! Who is at the other end of the line: plain data, filled in by the guard.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -9,6 +9,9 @@ use ipnet::IpNet;
 pub struct Client {
     /// The address the request came from, seen through trusted proxies only.
     pub address: IpAddr,
+    /// For whom a peer at a private address says that it speaks, though nobody told us to believe it. Good for telling
+    /// people apart where a proxy was forgotten in the settings, and for nothing else.
+    pub claimed: Option<IpAddr>,
     /// The id under which the log tells of this request.
     pub request_id: String,
     /// The `User-Agent`, as sent.
@@ -92,16 +95,24 @@ pub fn address<'a>(
     nearest
 }
 
-/// Reads `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1` and `[2001:db8::1]:4711`: what proxies write.
+/// The address that a hop wrote last, which is a proxy's own word where it is one.
+pub fn claimed(forwarded: &str) -> Option<IpAddr> {
+    parse_hop(forwarded.rsplit(',').next()?.trim())
+}
+
+/// Reads `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:4711`: what proxies write.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
-    hop.parse::<IpAddr>()
-        .or_else(|_| {
-            hop.parse::<std::net::SocketAddr>()
-                .map(|socket| socket.ip())
-        })
-        .or_else(|_| hop.trim_start_matches('[').trim_end_matches(']').parse())
-        .ok()
-        .map(|address| address.to_canonical())
+    let bracketed = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = match bracketed {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok()?.into(),
+        None => hop
+            .parse::<IpAddr>()
+            .or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()))
+            .ok()?,
+    };
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -145,6 +156,10 @@ mod tests {
             seen("10.0.0.1", &["[2001:db8::1]:443"], &trusted),
             "2001:db8::1"
         );
+        assert_eq!(
+            seen("10.0.0.1", &["[2001:db8::1]"], &trusted),
+            "2001:db8::1"
+        );
     }
 
     #[test]
@@ -154,6 +169,10 @@ mod tests {
             "10.0.0.1"
         );
         assert_eq!(seen("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+        // Half a bracket is no spelling of an address.
+        for broken in ["[192.0.2.1", "192.0.2.1]", "[192.0.2.1]", "[[::1]]"] {
+            assert_eq!(seen("10.0.0.1", &[broken], &["10.0.0.0/8"]), "10.0.0.1");
+        }
     }
 
     #[test]

@@ -4,9 +4,14 @@
 //! A secret can also be named by file: `server_secret_file = "/run/secrets/vestibule"`. Address, port and TLS are
 //! Rocket's own (`address`, `port`, `tls`, or `ROCKET_*`).
 
+mod database;
 mod fields;
+mod in_force;
+mod mail;
+mod names;
 mod origin;
 mod raw;
+mod secrets;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,14 +26,18 @@ use rocket::figment::{Figment, Profile};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-pub use fields::{FIELDS, Field, InForce, in_force};
+pub use database::checked_database;
+pub use fields::{FIELDS, Field};
+pub use in_force::{InForce, in_force};
+pub use mail::{LetterSettings, MailSettings, Security, VerifyEmail};
 pub use origin::{Origin, is_loopback_name};
+pub use secrets::secret_files;
 
-use fields::{place, refuse_unknown};
+use names::{place, refuse_unknown};
 use raw::Raw;
 
 /// Where our settings stand in the figment.
-const TABLE: &str = "vestibule";
+pub const TABLE: &str = "vestibule";
 
 /// What an operator said, checked.
 #[derive(Clone)]
@@ -67,6 +76,76 @@ pub struct Settings {
     pub log: LogFormat,
     /// Argon2id parameters and the pool that computes it.
     pub hashing: HashSettings,
+    /// How much guessing is allowed.
+    pub throttle: ThrottleSettings,
+    /// How letters are sent; `None`: they wait in the queue.
+    pub mail: Option<MailSettings>,
+    /// Who may make an account.
+    pub registration: RegistrationMode,
+    /// What letters are for, and how long they are good.
+    pub letters: LetterSettings,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// Everybody who reaches the service.
+    Open,
+    /// Whoever has an invitation.
+    Invite,
+    /// Nobody but the operator.
+    Closed,
+}
+
+impl RegistrationMode {
+    /// The word for it in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Invite => "invite",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// How much guessing is allowed. Counts of failures, unless said otherwise.
+#[derive(Clone, Copy)]
+pub struct ThrottleSettings {
+    /// Whether anything is limited at all.
+    pub on: bool,
+    /// With one name by strangers, and by one known browser or network, before anybody waits.
+    pub per_name: u32,
+    /// From one address, likewise.
+    pub per_address: u32,
+    /// From one network of addresses, likewise.
+    pub per_network: u32,
+    /// The longest wait, in seconds.
+    pub longest_wait: i64,
+    /// In a row with one account, after which it takes no stranger's password.
+    pub per_account: i64,
+    /// Attempts under way at once, from one address: not a setting, but a share of the hashing queue.
+    pub at_once: u32,
+    /// Right passwords an hour, of one account.
+    pub sign_ins_per_account: u32,
+    /// Right passwords an hour, from one address.
+    pub sign_ins_per_address: u32,
+    /// Right passwords an hour, from one network of addresses.
+    pub sign_ins_per_network: u32,
+    /// New accounts an hour, from one address.
+    pub registrations_per_address: u32,
+    /// New accounts an hour, from one network of addresses.
+    pub registrations_per_network: u32,
+    /// Letters an hour that strangers may ask for, to one address.
+    pub letters_per_address: u32,
+}
+
+/// A setting that is `"on"` or `"off"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 /// How long sessions last, and how many there may be. Times in seconds.
@@ -114,6 +193,13 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
             Self::HS256 => "HS256",
         }
+    }
+
+    /// The algorithm of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::ES256, Self::EdDSA, Self::HS256]
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
     }
 }
 

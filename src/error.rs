@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::throttle::{Limit, Wait};
+
 /// Why a request was not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -24,14 +26,28 @@ pub enum Error {
     QueryCredentials,
     /// The username or the address belongs to somebody.
     Taken,
+    /// Nobody may make an account here.
+    RegistrationClosed,
+    /// Only those with an invitation may make an account here.
+    NeedsInvite,
+    /// An invitation that is none, or is used up, over or taken back.
+    InvalidInvite,
     /// A guarded place, and nothing that says who is calling.
     NeedsLogin,
     /// A token that is not, or no longer, good.
     InvalidToken,
+    /// A sensitive step, and the password was proven too long ago.
+    NeedsProof,
     /// The name and the password do not belong together.
     WrongPassword,
+    /// The link or the code of a letter is not, or no longer, good.
+    LetterOver,
+    /// The password is right, and the address is not confirmed yet.
+    Unconfirmed,
     /// A request that changes something, sent from another site.
     CrossSite,
+    /// Somebody signed in asks for what only administrators may.
+    NotAllowed,
     /// Nothing is here.
     NotFound,
     /// Something is here, but not for this method. Holds those it is for.
@@ -44,6 +60,8 @@ pub enum Error {
     WrongMediaType(&'static str),
     /// Well formed, but not allowed. One reason a field.
     Invalid(Vec<FieldError>),
+    /// A budget is spent. Holds which, and until when.
+    TooMany(Wait),
     /// Too many passwords are waiting to be hashed.
     Busy,
     /// The database does not answer, or cannot write.
@@ -53,11 +71,13 @@ pub enum Error {
 }
 
 /// What is wrong with one field, in words for the person who filled it in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The field's name in the form or body.
+    #[schema(value_type = String)]
     pub field: Cow<'static, str>,
     /// A sentence that says what to do.
+    #[schema(value_type = String)]
     pub reason: Cow<'static, str>,
 }
 
@@ -125,17 +145,52 @@ impl Error {
                 "already_registered",
                 "Username or email already registered.",
             ),
+            Self::RegistrationClosed => row(
+                403,
+                "registration_closed",
+                "Registration is closed here. Ask whoever runs this service for an account.",
+            ),
+            Self::NeedsInvite => row(
+                403,
+                "invitation_required",
+                "Registration is by invitation here. Open the link you were sent, or enter its code.",
+            ),
+            Self::InvalidInvite => row(
+                403,
+                "invitation_refused",
+                "This invitation is not valid, or no longer. Check the code, or ask for a new one.",
+            ),
             Self::NeedsLogin => row(401, "login_required", "Sign in to go on."),
             Self::InvalidToken => row(
                 401,
                 "invalid_token",
                 "This token is not valid, or no longer. Sign in again.",
             ),
+            Self::NeedsProof => row(
+                401,
+                "insufficient_user_authentication",
+                "Your password was proven too long ago for this. Confirm it at /auth/confirm, then try again.",
+            ),
             Self::WrongPassword => row(401, "wrong_password", "Incorrect username or password"),
+            Self::LetterOver => row(
+                400,
+                "letter_over",
+                "This link or code is not good, or no longer. Check it, or ask for a new letter.",
+            ),
+            Self::Unconfirmed => row(
+                403,
+                "address_not_confirmed",
+                "Confirm your email address first: open the link in the letter that you got, or ask for a new letter.",
+            ),
             Self::CrossSite => row(
                 403,
                 "cross_site",
                 "This came from another site. Open the page here and try again.",
+            ),
+            Self::NotAllowed => row(
+                403,
+                "not_allowed",
+                "This is for administrators. Ask one of them, or sign in with another account.",
             ),
             Self::NotFound => row(
                 404,
@@ -170,6 +225,16 @@ impl Error {
                     _ => "Some fields need another value.".into(),
                 },
             },
+            Self::TooMany(wait) => Row {
+                status: 429,
+                code: match wait.limit {
+                    Limit::Registrations => "too_many_registrations",
+                    Limit::AccountSignIns | Limit::NetworkSignIns => "too_many_sign_ins",
+                    Limit::Letters => "too_many_letters",
+                    _ => "too_many_attempts",
+                },
+                detail: format!("{} Try again in {}.", too_many(wait.limit), wait.words()).into(),
+            },
             Self::Busy => row(
                 503,
                 "busy",
@@ -178,7 +243,8 @@ impl Error {
             Self::Unavailable => row(
                 503,
                 "unavailable",
-                "The service cannot reach its records right now. Nothing was changed. Try again in a moment.",
+                // It may have happened all the same: an answer of the database can be lost after the deed.
+                "The service cannot reach its records right now. Try again in a moment.",
             ),
             Self::Internal => row(
                 500,
@@ -197,8 +263,8 @@ impl Error {
     pub fn oauth(&self) -> &'static str {
         match self {
             Self::UnsupportedGrant => "unsupported_grant_type",
-            Self::WrongPassword | Self::InvalidGrant => "invalid_grant",
-            Self::Busy | Self::Unavailable => "temporarily_unavailable",
+            Self::WrongPassword | Self::InvalidGrant | Self::Unconfirmed => "invalid_grant",
+            Self::TooMany(_) | Self::Busy | Self::Unavailable => "temporarily_unavailable",
             Self::Internal => "server_error",
             _ => "invalid_request",
         }
@@ -207,6 +273,7 @@ impl Error {
     /// How many seconds to wait before trying again, where that helps.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::TooMany(wait) => Some(wait.seconds),
             Self::Busy => Some(3),
             Self::Unavailable => Some(5),
             _ => None,
@@ -219,6 +286,10 @@ impl Error {
         match self {
             Self::InvalidToken => Some(
                 r#"Bearer error="invalid_token", error_description="The token is not valid, or no longer""#,
+            ),
+            // RFC 9470 section 3, in the seconds of `sessions::proof::RECENT`.
+            Self::NeedsProof => Some(
+                r#"Bearer error="insufficient_user_authentication", error_description="The password was proven too long ago", max_age="600""#,
             ),
             _ if self.status() == 401 => Some("Bearer"),
             _ => None,
@@ -234,6 +305,25 @@ impl Error {
                 .map(|one| one.reason.as_ref()),
             _ => None,
         }
+    }
+}
+
+/// What there was too much of. A stranger must not learn from the words whether this name is known from here.
+fn too_many(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Name | Limit::Known => "Too many wrong passwords for this name.",
+        Limit::Address | Limit::Network => "Too many failed attempts from your network.",
+        Limit::Share => "Too many sign-ins from your network are under way.",
+        Limit::AccountSignIns => "Too many sign-ins with this name.",
+        Limit::NetworkSignIns => "Too many sign-ins from your network.",
+        Limit::Registrations => "Too many new accounts from your network.",
+        Limit::Letters => "Too many letters were asked for.",
+    }
+}
+
+impl From<Wait> for Error {
+    fn from(wait: Wait) -> Self {
+        Self::TooMany(wait)
     }
 }
 

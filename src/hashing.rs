@@ -5,6 +5,10 @@
 //! below normal priority, so that guarded requests never wait behind a login. Jobs stand in one bounded line, first
 //! come, first served; a full line is said at once, because a caller who waits longer than a person would is gone.
 
+mod calibrate;
+pub mod foreign;
+pub mod memory;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -18,12 +22,21 @@ use zeroize::Zeroizing;
 use crate::config::HashSettings;
 use crate::error::Error;
 
+use foreign::Fast;
+
+pub use calibrate::{Calibrated, LEAST_KIB, LEAST_PASSES, Measured, calibrate, measure};
+
 /// Bytes of an Argon2id output, and of its salt (NIST SP 800-63B section 3.1.1.2 wants 32 bits or more).
 const OUTPUT: usize = 32;
 const SALT: usize = 16;
 
-/// The most memory that a stored hash may ask for: 1 GiB. A hash from elsewhere must not take the machine down.
+/// The most that a stored hash may ask for: 1 GiB, and 16 passes over it. Hashes from elsewhere were let in within
+/// narrower bounds; ours may have been made with settings that were in force once.
 const MOST_KIB: u32 = 1_048_576;
+const MOST_KIB_PASSES: u64 = 16 * MOST_KIB as u64;
+
+/// Under what each hash is told of, at a level that no operator sees: for tests that count them.
+pub const HASHES: &str = "vestibule::hashes";
 
 /// The pool. Cheap to clone; its threads end with the last clone.
 #[derive(Clone)]
@@ -54,6 +67,64 @@ impl Line {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No job runs under the lock, so a poisoned one still holds a whole line.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What decides how long an Argon2id hash takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Parameters {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Parameters {
+    /// Those of a PHC string, or of its beginning up to the salt; `None` for other kinds of hashes, and for what
+    /// [`Hashing::verify`] would not compute.
+    pub fn of(hash: &str) -> Option<Self> {
+        let mut parts = hash.strip_prefix("$argon2id$v=19$")?.split('$');
+        let mut fields = parts.next()?.split(',');
+        // Without its end, the last number may be cut.
+        parts.next()?;
+        let mut field = |name| fields.next()?.strip_prefix(name)?.parse().ok();
+        let parameters = Self {
+            memory_kib: field("m=")?,
+            passes: field("t=")?,
+            lanes: field("p=")?,
+        };
+        let work = u64::from(parameters.memory_kib) * u64::from(parameters.passes);
+        let affordable = parameters.memory_kib <= MOST_KIB && work <= MOST_KIB_PASSES;
+        let usable = affordable && parameters.params().is_ok();
+        (usable && fields.next().is_none()).then_some(parameters)
+    }
+
+    /// A hash with them that no password has.
+    pub fn decoy(self) -> String {
+        let (salt, output) = ([0; SALT], [0; OUTPUT]);
+        let (salt, output) = (BASE64_NOPAD.encode(&salt), BASE64_NOPAD.encode(&output));
+        format!("{}${salt}${output}", self.prefix())
+    }
+
+    fn prefix(self) -> String {
+        format!(
+            "$argon2id$v=19$m={},t={},p={}",
+            self.memory_kib, self.passes, self.lanes
+        )
+    }
+
+    fn params(self) -> Result<Params, argon2::Error> {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(OUTPUT))
+    }
+}
+
+impl From<HashSettings> for Parameters {
+    /// Those of a new hash.
+    fn from(settings: HashSettings) -> Self {
+        Self {
+            memory_kib: settings.memory_kib,
+            passes: settings.passes,
+            lanes: 1,
+        }
     }
 }
 
@@ -101,41 +172,41 @@ impl Hashing {
         salt: [u8; SALT],
     ) -> Result<String, Error> {
         let settings = self.settings;
-        self.run(move |memory| {
-            let argon2 = parameters(settings)?;
-            let mut output = [0; OUTPUT];
-            compute(&argon2, password.as_bytes(), &salt, &mut output, memory)?;
-            Ok(format!(
-                "{}${}${}",
-                prefix(settings),
-                BASE64_NOPAD.encode(&salt),
-                BASE64_NOPAD.encode(&output)
-            ))
-        })
-        .await?
-        .map_err(|_: argon2::Error| Error::Internal)
+        self.run(move |memory| made(&password, &salt, settings, memory))
+            .await?
+            .map_err(|_| Error::Internal)
     }
 
-    /// Checks a password against a PHC string. Without one, it computes a hash all the same and answers
-    /// [`Verdict::Wrong`], so that an unknown name costs what a known one does.
+    /// Wraps fast hashes from elsewhere, each with its salt, one after the other: nobody waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the line is full.
+    pub async fn wrap(&self, fast: Vec<(Fast, [u8; SALT])>) -> Result<Vec<String>, Error> {
+        let settings = self.settings;
+        self.run(move |memory| {
+            let each = fast.into_iter().map(|(fast, salt)| {
+                let phc = made(&fast.hex, &salt, settings, memory)?;
+                Ok(foreign::wrapped(&fast.recipe, &phc))
+            });
+            each.collect::<Result<_, argon2::Error>>()
+        })
+        .await?
+        .map_err(|_| Error::Internal)
+    }
+
+    /// Checks a password against a PHC string. An unknown name gets a decoy, so that it costs what a known one does.
     ///
     /// # Errors
     /// [`Error::Busy`] when the line is full; [`Error::Internal`] for a stored hash that cannot be read.
     pub async fn verify(
         &self,
         password: Zeroizing<String>,
-        stored: Option<String>,
+        stored: String,
     ) -> Result<Verdict, Error> {
         let settings = self.settings;
-        let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| decoy(settings));
-        let verdict = self
-            .run(move |memory| check(&password, &stored, settings, memory))
-            .await?;
-        match verdict.ok_or(Error::Internal)? {
-            _ if !known => Ok(Verdict::Wrong),
-            verdict => Ok(verdict),
-        }
+        self.run(move |memory| check(&password, &stored, settings, memory))
+            .await?
+            .ok_or(Error::Internal)
     }
 
     /// Runs other work that would block the executor, such as judging a new password, in the same line.
@@ -211,25 +282,8 @@ fn work(line: &Line) {
 }
 
 fn parameters(settings: HashSettings) -> Result<Argon2<'static>, argon2::Error> {
-    let params = Params::new(settings.memory_kib, settings.passes, 1, Some(OUTPUT))?;
+    let params = Parameters::from(settings).params()?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-fn prefix(settings: HashSettings) -> String {
-    format!(
-        "$argon2id$v=19$m={},t={},p=1",
-        settings.memory_kib, settings.passes
-    )
-}
-
-/// A hash that no password has, with the parameters of a new one.
-fn decoy(settings: HashSettings) -> String {
-    format!(
-        "{}${}${}",
-        prefix(settings),
-        BASE64_NOPAD.encode(&[0; SALT]),
-        BASE64_NOPAD.encode(&[0; OUTPUT])
-    )
 }
 
 fn compute(
@@ -239,11 +293,31 @@ fn compute(
     output: &mut [u8],
     memory: &mut Vec<Block>,
 ) -> Result<(), argon2::Error> {
-    let wanted = argon2.params().block_count();
+    let params = argon2.params();
+    log::trace!(target: HASHES, "{} {}", params.m_cost(), params.t_cost());
+    let wanted = params.block_count();
     if memory.len() < wanted {
         memory.resize(wanted, Block::default());
     }
     argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..wanted])
+}
+
+/// A new hash, as a PHC string.
+fn made(
+    text: &str,
+    salt: &[u8],
+    settings: HashSettings,
+    memory: &mut Vec<Block>,
+) -> Result<String, argon2::Error> {
+    let argon2 = parameters(settings)?;
+    let mut output = [0; OUTPUT];
+    compute(&argon2, text.as_bytes(), salt, &mut output, memory)?;
+    Ok(format!(
+        "{}${}${}",
+        Parameters::from(settings).prefix(),
+        BASE64_NOPAD.encode(salt),
+        BASE64_NOPAD.encode(&output)
+    ))
 }
 
 /// `None` when the stored hash cannot be read or asks for too much.
@@ -253,6 +327,32 @@ fn check(
     settings: HashSettings,
     memory: &mut Vec<Block>,
 ) -> Option<Verdict> {
+    if stored.starts_with("$argon2") {
+        let right = is_right(password, stored, settings, memory)?;
+        let current = stored.starts_with(&format!("{}$", Parameters::from(settings).prefix()));
+        return Some(match (right, current) {
+            (false, _) => Verdict::Wrong,
+            (true, true) => Verdict::Right,
+            (true, false) => Verdict::Outdated,
+        });
+    }
+    let right = foreign::is_right(password, stored, |text, phc| {
+        is_right(text, phc, settings, memory)
+    })?;
+    Some(if right {
+        Verdict::Outdated
+    } else {
+        Verdict::Wrong
+    })
+}
+
+/// Whether a text belongs to a PHC string of Argon2; `None` when that cannot be read or asks for too much.
+fn is_right(
+    text: &str,
+    stored: &str,
+    settings: HashSettings,
+    memory: &mut Vec<Block>,
+) -> Option<bool> {
     let parsed = PasswordHash::new(stored).ok()?;
     let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
     let version = parsed
@@ -260,20 +360,14 @@ fn check(
         .map_or(Ok(Version::V0x13), Version::try_from)
         .ok()?;
     let params = Params::try_from(&parsed).ok()?;
-    if params.m_cost() > MOST_KIB {
+    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+    if params.m_cost() > MOST_KIB || work > MOST_KIB_PASSES {
         return None;
     }
     let (salt, expected) = (parsed.salt?, parsed.hash?);
     let argon2 = Argon2::new(algorithm, version, params);
     let mut output = vec![0; expected.as_ref().len()];
-    compute(
-        &argon2,
-        password.as_bytes(),
-        salt.as_ref(),
-        &mut output,
-        memory,
-    )
-    .ok()?;
+    compute(&argon2, text.as_bytes(), salt.as_ref(), &mut output, memory).ok()?;
     let usual = block_count(settings);
     if memory.len() > usual {
         // A hash from elsewhere wanted more; the thread does not keep it.
@@ -281,15 +375,7 @@ fn check(
         memory.shrink_to_fit();
     }
     // In constant time, although the output of a slow hash says little: the habit is the point.
-    if !bool::from(output.ct_eq(expected.as_ref())) {
-        return Some(Verdict::Wrong);
-    }
-    let current = stored.starts_with(&format!("{}$", prefix(settings)));
-    Some(if current {
-        Verdict::Right
-    } else {
-        Verdict::Outdated
-    })
+    Some(output.ct_eq(expected.as_ref()).into())
 }
 
 fn block_count(settings: HashSettings) -> usize {
@@ -323,7 +409,7 @@ mod tests {
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
         let verify = |password: &str, stored: &str| {
             let (hashing, password, stored) = (hashing.clone(), plain(password), stored.to_owned());
-            async move { hashing.verify(password, Some(stored)).await }
+            async move { hashing.verify(password, stored).await }
         };
         assert_eq!(verify("pass\0word é", &stored).await, Ok(Verdict::Right));
         assert_eq!(verify("pass\0word e", &stored).await, Ok(Verdict::Wrong));
@@ -339,6 +425,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn parameters_are_read_from_the_beginning_of_a_hash() {
+        let ours = Parameters::from(SMALL);
+        assert_eq!(Parameters::of(&ours.decoy()), Some(ours));
+        assert_eq!(Parameters::of("$argon2id$v=19$m=64,t=1,p=1$c2"), Some(ours));
+        for other in [
+            "$argon2id$v=19$m=64,t=1,p=1",
+            "$argon2i$v=19$m=64,t=1,p=1$c2",
+            "$argon2id$v=19$m=64,t=1,p=1,keyid=x$c2",
+            "$argon2id$v=19$m=4194304,t=1,p=1$c2",
+            "$argon2id$v=19$m=1,t=0,p=1$c2",
+            "$2b$12$c2",
+            "",
+        ] {
+            assert_eq!(Parameters::of(other), None, "{other}");
+        }
+    }
+
     #[rocket::async_test]
     async fn an_older_hash_is_right_but_outdated() {
         let older = Hashing::start(SMALL).unwrap();
@@ -349,7 +453,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(
-            newer.verify(plain("password"), Some(stored)).await,
+            newer.verify(plain("password"), stored).await,
             Ok(Verdict::Outdated)
         );
     }
@@ -361,9 +465,7 @@ mod tests {
         let foreign =
             "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         assert_eq!(
-            hashing
-                .verify(plain("password"), Some(foreign.into()))
-                .await,
+            hashing.verify(plain("password"), foreign.into()).await,
             Ok(Verdict::Outdated)
         );
     }
@@ -387,11 +489,12 @@ mod tests {
             busy.beside(hold).await
         });
         starts.await.unwrap();
-        let mut waiting = std::pin::pin!(hashing.verify(plain("x"), None));
+        let decoy = Parameters::from(SMALL).decoy();
+        let mut waiting = std::pin::pin!(hashing.verify(plain("x"), decoy.clone()));
         // Asked once, it stands in the line; the next finds the line full.
         let asked = std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context)));
         assert!(asked.await.is_pending());
-        assert_eq!(hashing.verify(plain("x"), None).await, Err(Error::Busy));
+        assert_eq!(hashing.verify(plain("x"), decoy).await, Err(Error::Busy));
         release.send(()).unwrap();
         assert_eq!(waiting.await, Ok(Verdict::Wrong));
         assert_eq!(first.await.unwrap(), Ok(()));

@@ -2,7 +2,7 @@
 //!
 //! People register and log in through HTML forms, programs through a JSON token endpoint. A JWT travels in an
 //! HttpOnly cookie or as a Bearer header, and one request guard, [`Caller`], protects what only somebody signed in
-//! may see.
+//! may see; [`Fresh`] is for sensitive steps, and wants a password proven within ten minutes.
 //!
 //! # The map
 //!
@@ -11,43 +11,57 @@
 //!
 //! Modules import from left to right only; a test holds the order:
 //!
-//! `config world error json client log templates hashing → store → tokens → sessions → accounts → view → guard →
-//! pages | api | admin → lib`
+//! `config world error json client log templates hashing throttle post → store → tokens traffic → sessions → accounts → view →
+//! guard → doctor → pages | api | admin → lib`
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | the settings, checked once at launch |
 //! | [`world`] | time, chance, and where log lines go: what a test sets |
 //! | [`error`] | every reason to refuse, and the one table of how it is said |
-//! | [`json`], [`client`], [`log`], [`templates`], [`hashing`] | one thing each: strict JSON, the caller's address, lines for the operator, embedded files, the Argon2 pool |
+//! | [`json`], [`client`], [`log`], [`templates`], [`hashing`], [`throttle`], [`post`] | one thing each: strict JSON, the caller's address, lines for the operator, embedded files, the Argon2 pool, the budgets against guessing, the way to the mail server |
 //! | [`store`] | the database: one file per table. sqlx is named nowhere else |
-//! | [`tokens`] | the key ring, minting and verifying |
+//! | [`tokens`] | the key ring and its rotation, minting and verifying |
+//! | [`traffic`] | the way that requests take to us, counted for the operator |
 //! | [`sessions`] | being signed in |
-//! | [`accounts`] | the rules: registering, logging in, what a password must be |
+//! | [`accounts`] | the rules: registering, logging in, what a password must be; letters to people; coming from elsewhere |
 //! | [`view`] | how anything becomes a response |
 //! | [`guard`] | who is calling and what they sent: the only reader of credentials and bodies |
 //! | [`pages`], [`api`] | HTML and JSON: translate, and call accounts |
+//! | [`doctor`] | whether this installation is safe: named checks |
 //! | [`admin`] | the command line |
 //!
 //! # One login, form to cookie
 //!
 //! `POST /login` → `pages::login::submit` takes [`guard::Posted`] (sent by this site, small, in time, each field once)
-//! → [`accounts::Accounts::log_in`]: find the account → one Argon2 hash *always*, on the hashing pool
-//! → a session's row and two cookies, and `303` to the remembered place. A refusal shows the form again with the same words as the JSON.
+//! → [`accounts::Accounts::log_in`]: find the account → a place in the budgets of whoever tries → one Argon2 hash
+//! *always*, on the hashing pool → a session's row and two cookies, and `303` to the remembered place. A refusal shows the form again with the same words as the JSON.
 //!
 //! # One bearer request
 //!
 //! `GET /secure-data` → [`Caller`]: Bearer first, then cookie → [`tokens::Tokens::verify`] (a token seen before is
-//! found by its exact bytes; its times are looked at again) → [`sessions::Sessions::whose`] knows what has ended →
+//! found by its exact bytes; its times and the trust in its key are looked at again) → [`sessions::Sessions::whose`] knows what has ended →
 //! handler. No database.
+//!
+//! # One letter
+//!
+//! `POST /forgot` → [`accounts::Accounts::ask_to_reset`]: a place in the budgets → the answer, the same for
+//! everybody. Beside it: find the account → the table `letters` gets what proves the letter, `outbox` the letter, sealed, in one
+//! transaction → [`accounts::letters::delivery`] takes it, in this or another instance, and hands it to [`post`] → the
+//! reader opens the link, which changes nothing, and presses the button behind it.
 //!
 //! # Invariants
 //!
 //! - The guarded path touches no database and no hash.
 //! - No handler reads a body or a credential by itself: they come from [`guard`], which checks where they come from.
-//! - No route changes anything on GET.
+//! - No route changes anything on GET; looking at the link of a letter spends nothing.
+//! - No answer waits for a mail server.
 //! - Nothing hashes on the async executor.
-//! - A login of an unknown name runs the same statements and the same hash as that of a known one.
+//! - A login of an unknown name runs the same statements and the same hash as that of a known one, and meets the
+//!   same budgets with the same answers. One exception: a hash from elsewhere, until its owner signs in.
+//! - No fast hash of a password stands in the database, wherever it came from.
+//! - No secret is checked outside the budgets, and no stranger's guessing spends the budget of a browser or network
+//!   that signed in before.
 //! - No secret has `Debug`, and none is in a log line, an error text or a query string.
 //! - Only `store` names sqlx, only `store::pool` asks which database it is, only `world` reads the clock.
 
@@ -56,16 +70,20 @@ pub mod admin;
 pub mod api;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod guard;
 pub mod hashing;
 pub mod json;
 pub mod log;
 pub mod pages;
+pub mod post;
 pub mod sessions;
 pub mod store;
 pub mod templates;
+pub mod throttle;
 pub mod tokens;
+pub mod traffic;
 pub mod view;
 pub mod world;
 
@@ -78,19 +96,28 @@ use rocket::figment::Figment;
 use rocket::shield::Shield;
 use rocket::{Build, Config, Data, Orbit, Request, Response, Rocket};
 
-pub use guard::{Caller, Visitor, catchers};
+pub use guard::{Admin, Caller, Fresh, Visitor, catchers};
+pub use tokens::Role;
 pub use view::Next;
 
-use accounts::Accounts;
+use accounts::decoys::Decoys;
+use accounts::devices::DeviceKey;
+use accounts::invites::{Admission, InviteKey};
+use accounts::letters::delivery::Delivery;
+use accounts::letters::{LetterKeys, Letters, Links};
+use accounts::{Accounts, Hashers};
 use config::{Fault, Settings};
 use error::Error;
 use hashing::Hashing;
+use post::Post;
 use sessions::Sessions;
 use store::{Db, Pool};
 use templates::Templates;
-use tokens::{Names, Ring, ServerSecret, Tokens};
+use throttle::Throttle;
+use tokens::{Names, Rotation, ServerSecret, Tokens, Vault};
+use traffic::Traffic;
 use view::{Arrival, Assets, Site};
-use world::{Chance, World};
+use world::{Chance, Clock, World};
 
 /// The service by itself, at `/`: its rules hold for every request.
 ///
@@ -103,7 +130,7 @@ pub async fn rocket(figment: Figment, world: World) -> Result<Rocket<Build>, Fau
 }
 
 /// The service as a stage of another Rocket app, below a path of its own such as `/id`. It reads the same settings
-/// from the app's figment and leaves the app's other routes alone, except that [`Caller`] works on them.
+/// from the app's figment and leaves the app's other routes alone, except that [`Caller`] and [`Admin`] work on them.
 ///
 /// To have strangers sent from the app's own pages to the login page and back, register [`catchers`] there.
 pub fn stage(base: &'static str, world: World) -> AdHoc {
@@ -127,7 +154,19 @@ struct House {
     log: log::Log,
     pool: Pool,
     sessions: Arc<Sessions>,
+    throttle: Arc<Throttle>,
     accounts: Accounts,
+    watch: Watch,
+}
+
+/// What looks after itself while requests are served.
+struct Watch {
+    decoys: Arc<Decoys>,
+    traffic: Arc<Traffic>,
+    throttle: Arc<Throttle>,
+    chance: Chance,
+    clock: Clock,
+    delivery: Arc<Delivery>,
 }
 
 impl House {
@@ -150,7 +189,15 @@ impl House {
             tokens::IfMissing::Refuse
         };
         let secret = ServerSecret::obtain(&settings, &world.chance, new_secret)?;
-        let ring = Ring::open(&pool, &secret, settings.algorithm, &world).await?;
+        let devices = DeviceKey::new(secret.devices());
+        let decoys = Decoys::begin(secret.decoys(), settings.hashing.into(), &pool);
+        let decoys = decoys.await.map_err(unreadable)?;
+        let letter_keys = LetterKeys::of(&secret);
+        let invites = InviteKey::new(secret.invites());
+        let lifetime = settings.access_minutes * 60;
+        let (algorithm, chance) = (settings.algorithm, world.chance.clone());
+        let vault = Vault::open(pool.clone(), secret, algorithm, lifetime, chance).await?;
+        let (rotation, ring) = Rotation::begin(vault, &world).await?;
         let names = Names {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
@@ -161,11 +208,20 @@ impl House {
         let tokens = Tokens::new(
             ring,
             names,
-            settings.access_minutes * 60,
+            lifetime,
             world.clock.clone(),
             world.chance.clone(),
         );
-        let sessions = Sessions::open(pool.clone(), tokens, &secret, settings.sessions, &world);
+        let throttle = Throttle::new(settings.throttle, world.clock.clone(), world.log.clone());
+        let throttle = Arc::new(throttle);
+        let sessions = Sessions::open(
+            pool.clone(),
+            tokens,
+            rotation,
+            settings.sessions,
+            Arc::clone(&throttle),
+            &world,
+        );
         let sessions = Arc::new(sessions.await.map_err(unreadable)?);
         let hashing = Hashing::start(settings.hashing)
             .map_err(|error| Fault(format!("The hashing threads cannot start: {error}.")))?;
@@ -176,10 +232,32 @@ impl House {
         };
         let judging = Hashing::start(judging)
             .map_err(|error| Fault(format!("The judging thread cannot start: {error}.")))?;
+        let templates = Templates::new(world.log.clone());
+        let links = Links {
+            public: settings.public_url.clone(),
+            bound: Arc::clone(&bound),
+            configured: configured.clone(),
+            base: base.to_owned(),
+        };
+        let delivery = delivery(&settings, &pool, &letter_keys, &world)?;
+        let letters = Letters::new(
+            pool.clone(),
+            letter_keys,
+            links,
+            templates.clone(),
+            settings.letters,
+            world.clone(),
+        );
         warn(&settings, &world.log);
-        let templates =
-            Templates::new(world.log.clone()).map_err(|error| Fault(error.to_string()))?;
         wake_chance(&world.chance, &hashing);
+        let watch = Watch {
+            decoys: Arc::clone(&decoys),
+            throttle: Arc::clone(&throttle),
+            traffic: Traffic::new(),
+            chance: world.chance.clone(),
+            clock: world.clock.clone(),
+            delivery: Arc::new(delivery),
+        };
         let first_id = world.clock.now().unix_timestamp_nanos() as u64;
         Ok(Self {
             site: Site {
@@ -192,16 +270,34 @@ impl House {
                 bound,
                 configured,
                 docs: settings.docs,
+                mail: settings.mail.is_some(),
+                verify: settings.letters.verify,
                 assets: Assets::below(base),
                 session_words: session_words(settings.sessions),
+                registration: settings.registration,
                 trusted: settings.trusted_proxies.clone(),
                 counter: AtomicU64::new(first_id),
             },
             templates,
             log: world.log.clone(),
-            accounts: Accounts::new(pool.clone(), hashing, judging, Arc::clone(&sessions), world),
+            accounts: Accounts::new(
+                pool.clone(),
+                Hashers {
+                    hashing,
+                    judging,
+                    decoys,
+                },
+                Arc::clone(&sessions),
+                Arc::clone(&throttle),
+                devices,
+                letters,
+                world,
+            )
+            .admitting(Admission::new(settings.registration, invites)),
             pool,
             sessions,
+            throttle,
+            watch,
             settings,
         })
     }
@@ -228,8 +324,22 @@ impl House {
             .manage(self.templates)
             .manage(self.log)
             .manage(self.sessions)
+            .manage(self.throttle)
             .manage(self.accounts)
+            .manage(self.watch)
     }
+}
+
+/// Whoever sends the letters that wait.
+fn delivery(
+    settings: &Settings,
+    pool: &Pool,
+    keys: &LetterKeys,
+    world: &World,
+) -> Result<Delivery, Fault> {
+    let post = settings.mail.as_ref().map(Post::new).transpose()?;
+    let (clock, log) = (world.clock.clone(), world.log.clone());
+    Ok(Delivery::new(pool.clone(), keys, post, clock, log))
 }
 
 fn check_base(base: &str) -> Result<(), Fault> {
@@ -293,6 +403,14 @@ fn warn(settings: &Settings, log: &log::Log) {
             "hash_memory_kib and hash_passes make passwords cheap to guess for whoever steals the database.",
         );
     }
+    if settings.mail.is_none() {
+        warning(
+            "smtp_url is not set: letters wait. Read them with `vestibule outbox`, or set smtp_url and mail_from.",
+        );
+    }
+    if !settings.throttle.on {
+        warning("throttle is off: passwords can be guessed as fast as this machine hashes.");
+    }
     if settings.is_shared() && settings.public_url.is_none() && settings.issuer.is_none() {
         warning("Without public_url or issuer, each instance refuses the tokens of the others.");
     }
@@ -310,6 +428,30 @@ fn session_words(settings: config::SessionSettings) -> String {
     format!(
         "You stay signed in on this device for {longest}, or until you do not use it for {idle}."
     )
+}
+
+impl Watch {
+    /// Counts requests, and says once in the log what the operator should look at. Nobody waits for it.
+    fn begin(&self, rocket: &Rocket<Orbit>, pool: &Pool) {
+        let (chance, clock) = (self.chance.clone(), self.clock.clone());
+        rocket::tokio::spawn(Arc::clone(&self.traffic).keep(pool.clone(), chance, clock));
+        rocket::tokio::spawn(Arc::clone(&self.decoys).keep(pool.clone()));
+        let delivery = Arc::clone(&self.delivery);
+        rocket::tokio::spawn(async move {
+            // A panic there must not leave letters lying.
+            while rocket::tokio::spawn(Arc::clone(&delivery).keep())
+                .await
+                .is_err()
+            {}
+        });
+        let Some(log) = rocket.state::<log::Log>().cloned() else {
+            return;
+        };
+        let (figment, pool, clock) = (rocket.figment().clone(), pool.clone(), self.clock.clone());
+        rocket::tokio::spawn(async move {
+            doctor::summarise(&doctor::glance(&figment, &pool, &clock).await, &log);
+        });
+    }
 }
 
 /// What happens at the front door, before any handler and after.
@@ -339,6 +481,9 @@ impl Fairing for Front {
                 {}
             });
         }
+        if let (Some(watch), Some(database)) = (rocket.state::<Watch>(), rocket.state::<Db>()) {
+            watch.begin(rocket, database);
+        }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
@@ -351,6 +496,9 @@ impl Fairing for Front {
             return;
         }
         Arrival::of(request).announce();
+        if let Some(watch) = request.rocket().state::<Watch>() {
+            guard::watch(request, site, &watch.traffic, &watch.throttle);
+        }
         if !guard::host_is_ours(request, site) {
             guard::turn_away(request, &site.base, Error::ForeignHost);
         } else if spelt_oddly {

@@ -347,14 +347,22 @@ impl Line {
 }
 
 /// Warnings of the libraries, as our lines. Rocket's, and those that its macros put into handlers, are left out: they
-/// hold whole URIs and what strangers sent.
-pub struct Bridge(pub Log);
+/// hold whole URIs and what strangers sent. Its listener's are not: they say why no connection is taken, such as that
+/// files have run out.
+pub struct Bridge {
+    /// Where the lines go.
+    pub log: Log,
+    /// A library whose warnings are left out, too.
+    pub silent: &'static str,
+}
 
 impl log::Log for Bridge {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         let target = metadata.target();
         let rockets = target.starts_with("rocket") || target == "_" || target.ends_with("::_");
-        metadata.level() <= log::Level::Warn && !rockets
+        let rockets = rockets && target != "rocket_http::listener";
+        let silent = rockets || target.starts_with(self.silent);
+        metadata.level() <= log::Level::Warn && !silent
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -364,7 +372,7 @@ impl log::Log for Bridge {
             } else {
                 "warn"
             };
-            self.0.notice(
+            self.log.notice(
                 level,
                 "library",
                 &[

@@ -1,5 +1,6 @@
 //! The program: no command serves; `vestibule --help` lists the others.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,14 +8,22 @@ use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+use rustix::net::{listen, sockopt::socket_acceptconn};
+use rustix::process::{
+    PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_getfd, pidfd_open,
+    setrlimit, umask,
+};
 use vestibule::admin::Line;
 use vestibule::config::{self, Fault, Settings};
 use vestibule::log::{Bridge, Log};
 use vestibule::world::{Clock, World};
 
 fn main() -> ExitCode {
-    let line = Line::parse();
+    // Without arguments nothing is parsed, so that what parses them never fills memory.
+    let line = match std::env::args_os().len() {
+        0 | 1 => Line::default(),
+        _ => Line::parse(),
+    };
     let figment = config::figment();
     let done = match line.carry_out(&figment) {
         Ok(Some(code)) => Ok(code),
@@ -37,6 +46,8 @@ async fn serve(figment: Figment) -> Result<(), Fault> {
             let settings = rocket.state::<Settings>();
             let public = settings.and_then(|settings| settings.public_url.clone());
             let origin = public.unwrap_or_else(|| Settings::bound_origin(rocket.config()));
+            // Where the system does not let us, a burst of connections is felt sooner; nothing else.
+            let _ = lengthen_the_queue();
             eprintln!("Vestibule is ready at {origin}");
         })
     });
@@ -70,9 +81,43 @@ fn ready_the_process() {
     );
 }
 
+/// Rocket lets 128 connections wait to be taken and keeps its listener to itself. A burst overflows that, and whoever
+/// comes next is not heard: their system tries again after one second, then after three. So the listener is found among
+/// our own files, and told anew how long its queue may be.
+#[cfg(target_os = "linux")]
+fn lengthen_the_queue() -> std::io::Result<()> {
+    let ourselves = pidfd_open(getpid(), PidfdFlags::empty())?;
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let path = entry?.path();
+        let is_socket = |target: &Path| target.to_string_lossy().starts_with("socket:");
+        // Sockets only: to close a copy of a database's file would give up the locks on it (POSIX fcntl).
+        let socket = std::fs::read_link(&path).is_ok_and(|target| is_socket(&target));
+        let number = path
+            .file_name()
+            .and_then(|name| name.to_str()?.parse().ok());
+        let Some(number) = number.filter(|_| socket) else {
+            continue;
+        };
+        let copy = pidfd_getfd(&ourselves, number, PidfdGetfdFlags::empty())?;
+        if socket_acceptconn(&copy)? {
+            listen(&copy, 4096)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lengthen_the_queue() -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Warnings of libraries and panics become lines of our log. A panic's text is left out: it may quote a request.
 fn listen_to_libraries(log: &Log) {
-    if log::set_boxed_logger(Box::new(Bridge(log.clone()))).is_ok() {
+    let bridge = Bridge {
+        log: log.clone(),
+        silent: vestibule::store::LIBRARY,
+    };
+    if log::set_boxed_logger(Box::new(bridge)).is_ok() {
         log::set_max_level(log::LevelFilter::Warn);
     }
     let log = log.clone();

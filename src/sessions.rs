@@ -5,21 +5,22 @@
 //! refresh token renews the access token and is itself renewed each time ([`refresh`]).
 
 pub mod ended;
+pub mod handover;
+mod keeping;
+pub mod proof;
 pub mod refresh;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use rocket::tokio::time::timeout;
 
 use crate::client::Client;
 use crate::config::SessionSettings;
 use crate::error::Error;
 use crate::log::Log;
-use crate::store::accounts::{self, Account};
+use crate::store::accounts::Account;
 use crate::store::sessions::{self as rows, Chain, Session};
 use crate::store::{Fault, Pool};
-use crate::tokens::{Bearer, Claims, Minted, Refusal, ServerSecret, Tokens};
+use crate::throttle::Throttle;
+use crate::tokens::{Bearer, Claims, Minted, Refusal, Role, Rotation, Tokens};
 use crate::world::{Chance, World};
 
 use ended::Ended;
@@ -31,13 +32,18 @@ const OVERLAP: i64 = 30;
 /// Seconds for which ended sessions are shown to their owner.
 const SHOWN: i64 = 30 * 86_400;
 
+/// Seconds after which a session whose token was asked for again counts as seen anew: not every retry needs a write.
+const SEEN: i64 = 3600;
+
 /// Starts, renews, recognises and ends sessions.
 pub struct Sessions {
     pool: Pool,
     tokens: Tokens,
+    rotation: Rotation,
     refreshing: RefreshKey,
     ended: Ended,
     settings: SessionSettings,
+    throttle: Arc<Throttle>,
     chance: Chance,
     log: Log,
 }
@@ -59,6 +65,8 @@ pub enum Why {
     LoggedOut,
     /// Its owner ended it from elsewhere.
     EndedByOwner,
+    /// A new password was set with a letter.
+    PasswordReset,
     /// A refresh token was used again long after its successor: it may have been stolen.
     Reused,
 }
@@ -68,6 +76,7 @@ impl Why {
         match self {
             Self::LoggedOut => "logged_out",
             Self::EndedByOwner => "ended_by_owner",
+            Self::PasswordReset => "password_reset",
             Self::Reused => "reused",
         }
     }
@@ -78,7 +87,10 @@ pub fn why_in_words(name: &str) -> &'static str {
     match name {
         "logged_out" => "Signed out.",
         "ended_by_owner" => "Ended by you.",
+        "address_restored" => "Ended when a change of the address was taken back.",
+        "password_changed" => "Ended when the password was changed.",
         "reused" => "Ended for safety: an old key of it was used again.",
+        "password_reset" => "Ended because a new password was set.",
         "ended_by_operator" => "Ended by the operator.",
         "surplus" => "Ended because newer sessions took its place.",
         "expired" => "Reached its longest time.",
@@ -95,16 +107,19 @@ impl Sessions {
     pub async fn open(
         pool: Pool,
         tokens: Tokens,
-        secret: &ServerSecret,
+        rotation: Rotation,
         settings: SessionSettings,
+        throttle: Arc<Throttle>,
         world: &World,
     ) -> Result<Self, Fault> {
         let sessions = Self {
             ended: Ended::new(tokens.lifetime(), settings.grace),
-            refreshing: RefreshKey::new(secret.refreshing()),
+            refreshing: RefreshKey::new(rotation.secret().refreshing()),
             pool,
             tokens,
+            rotation,
             settings,
+            throttle,
             chance: world.chance.clone(),
             log: world.log.clone(),
         };
@@ -122,12 +137,25 @@ impl Sessions {
         method: &str,
         client: &Client,
     ) -> Result<Granted, Error> {
+        let session = self.new_session(&account.id, account.version, method, client)?;
+        let now = session.started_at;
+        let surplus = rows::start(&self.pool, &session, self.settings.most).await?;
+        self.spread(&surplus, now).await;
+        self.grant(&session, holder(account), 0)
+    }
+
+    fn new_session(
+        &self,
+        account: &str,
+        version: i64,
+        method: &str,
+        client: &Client,
+    ) -> Result<Session, Error> {
         let now = self.tokens.now();
-        let session = Session {
+        Ok(Session {
             id: self.chance.id()?,
-            account_id: account.id.clone(),
-            version: account.version,
-            seed: self.chance.id()?,
+            account_id: account.to_owned(),
+            version,
             started_at: now,
             authenticated_at: now,
             method: method.to_owned(),
@@ -137,24 +165,14 @@ impl Sessions {
             last_seen_at: now,
             ended_at: None,
             ended_why: None,
-        };
-        rows::insert(&self.pool, &session).await?;
-        let surplus = rows::end_surplus(
-            &self.pool,
-            &account.id,
-            &session.id,
-            self.settings.most,
-            now,
-        )
-        .await?;
-        self.spread(&surplus, now).await;
-        self.grant(&session, &account.username, 0)
+        })
     }
 
     /// Makes endings true here at once, and elsewhere soon.
     async fn spread(&self, ids: &[String], now: i64) {
         if !ids.is_empty() {
-            self.ended.note(ids.iter().map(|id| (id.as_str(), now)));
+            self.ended
+                .note(ids.iter().filter_map(|id| ended::noted(id, now)));
             self.pool.tell().await;
         }
     }
@@ -164,29 +182,55 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::InvalidGrant`] for a token that is not ours, too old, or whose session ended; one that is too old
-    /// ends its session. [`Error::Unavailable`].
+    /// ends its session. [`Error::TooMany`] instead where too many that are not ours came from this network: a genuine
+    /// one is never held up. [`Error::Unavailable`].
     pub async fn refresh(&self, token: &str, client: &Client) -> Result<Granted, Error> {
-        let Some((token, chain)) = self.chain_of(token).await? else {
+        let Some(token) = self.genuine(token) else {
+            return Err(self.refuse_forged(client));
+        };
+        let Some(chain) = rows::chain(&self.pool, &token.session, token.generation).await? else {
+            // Ours once, and forgotten since.
             return Err(self.refuse_refresh("unknown", None, client));
         };
         let (session, now) = (&chain.session, self.tokens.now());
         if let Some(reason) = self.over(&chain, now) {
             return Err(self.refuse_refresh(reason, Some(session), client));
         }
-        let newest = chain.used.unwrap_or(-1);
+        // Another instance may have noted the use, so it is held against the clock that all share.
+        let (newest, shared) = (chain.used.unwrap_or(-1), self.ended.shared(now));
         if token.generation > newest + 1 {
             // Only a database that was set back knows less than we gave out.
             return Err(self.refuse_refresh("ahead", Some(session), client));
         }
-        if token.generation < newest && chain.followed_at.is_none_or(|at| at + OVERLAP < now) {
+        if token.generation < newest && chain.followed_at.is_none_or(|at| at + OVERLAP < shared) {
             self.end(&session.account_id, &session.id, Why::Reused)
                 .await?;
             return Err(self.refuse_refresh("reused", Some(session), client));
         }
         if token.generation == newest + 1 {
-            rows::note_use(&self.pool, &session.id, token.generation, now).await?;
+            // Twice the overlap: a use must be known for as long as it may be asked for.
+            let forgotten = shared - 2 * OVERLAP;
+            rows::note_use(&self.pool, &session.id, token.generation, shared, forgotten).await?;
+        } else if session.last_seen_at + SEEN <= now {
+            // A program that sends one and the same token again and again is there, too.
+            rows::note_seen(&self.pool, &session.id, now).await?;
         }
-        self.grant(session, &chain.username, token.generation + 1)
+        let holder = (&*chain.username, Role::named(&chain.role));
+        self.grant(session, holder, token.generation + 1)
+    }
+
+    fn refuse_forged(&self, client: &Client) -> Error {
+        match self.throttle.forged(client) {
+            Ok(()) => self.refuse_refresh("unknown", None, client),
+            Err(wait) => {
+                let limit = ("limit", wait.limit.name());
+                let error = Error::from(wait);
+                let reason = ("reason", error.row().code);
+                self.log
+                    .event("refresh_refused", client, None, &[reason, limit]);
+                error
+            }
+        }
     }
 
     fn refuse_refresh(&self, reason: &str, session: Option<&Session>, client: &Client) -> Error {
@@ -196,21 +240,16 @@ impl Sessions {
         Error::InvalidGrant
     }
 
-    /// The chain that a genuine refresh token belongs to.
-    async fn chain_of(&self, token: &str) -> Result<Option<(RefreshToken, Chain)>, Error> {
-        let Some(token) = RefreshToken::parse(token) else {
-            return Ok(None);
-        };
-        let chain = rows::chain(&self.pool, &token.session, token.generation).await?;
-        let genuine = chain.filter(|chain| self.refreshing.is_genuine(&token, &chain.session.seed));
-        Ok(genuine.map(|chain| (token, chain)))
+    /// The token, if we made it. Told from forgeries before the database is asked, so that those cost no question.
+    fn genuine(&self, token: &str) -> Option<RefreshToken> {
+        RefreshToken::parse(token).filter(|token| self.refreshing.is_genuine(token))
     }
 
     fn over(&self, chain: &Chain, now: i64) -> Option<&'static str> {
         let session = &chain.session;
         if let Some(at) = session.ended_at {
             // Perhaps elsewhere, a moment ago.
-            self.ended.note([(session.id.as_str(), at)]);
+            self.ended.note(ended::noted(&session.id, at));
             Some("ended")
         } else if session.version < chain.least {
             Some("outdated")
@@ -225,20 +264,26 @@ impl Sessions {
         }
     }
 
-    fn grant(&self, session: &Session, username: &str, generation: i64) -> Result<Granted, Error> {
+    /// Makes the tokens of a session. What they say of their holder is as old as the session's version: whoever
+    /// changes a role raises that.
+    fn grant(
+        &self,
+        session: &Session,
+        (username, role): (&str, Role),
+        generation: i64,
+    ) -> Result<Granted, Error> {
         let lasts = session.expires_at - self.tokens.now();
         let bearer = Bearer {
             account: &session.account_id,
             username,
+            role,
             version: session.version,
             session: &session.id,
             auth_time: session.authenticated_at,
         };
         Ok(Granted {
             access: self.tokens.mint(&bearer, lasts)?,
-            refresh: self
-                .refreshing
-                .token(&session.id, generation, &session.seed),
+            refresh: self.refreshing.token(&session.id, generation),
             lasts: lasts.min(self.settings.idle),
         })
     }
@@ -249,7 +294,7 @@ impl Sessions {
     /// Why it is nobody's; [`Refusal::Deaf`] when this instance has not heard of endings for too long.
     pub fn whose(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         let claims = self.tokens.verify(token)?;
-        if self.ended.is_deaf() {
+        if self.ended.is_deaf(self.tokens.now()) {
             return Err(Refusal::Deaf);
         }
         if self.ended.holds(&claims) {
@@ -264,7 +309,7 @@ impl Sessions {
     /// [`Error::Unavailable`].
     pub async fn leave(&self, account: &str, id: &str) -> Result<(), Error> {
         let now = self.tokens.now();
-        rows::end(&self.pool, account, id, now, Why::LoggedOut.name()).await?;
+        rows::leave(&self.pool, account, id, now, Why::LoggedOut.name()).await?;
         self.spread(&[id.to_owned()], now).await;
         Ok(())
     }
@@ -298,7 +343,11 @@ impl Sessions {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn session_of(&self, token: &str) -> Result<Option<Session>, Error> {
-        Ok(self.chain_of(token).await?.map(|(_, chain)| chain.session))
+        let Some(token) = self.genuine(token) else {
+            return Ok(None);
+        };
+        let chain = rows::chain(&self.pool, &token.session, token.generation).await?;
+        Ok(chain.map(|chain| chain.session))
     }
 
     /// The account's sessions that go on, and those that ended within thirty days, the newest first.
@@ -321,90 +370,11 @@ impl Sessions {
 
     /// Whether this instance has not heard of endings for too long, so that the guard is closed.
     pub fn is_deaf(&self) -> bool {
-        self.ended.is_deaf()
-    }
-
-    /// Hears once what ended elsewhere.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn listen_once(&self) -> Result<(), Fault> {
-        let now = self.tokens.now();
-        let since = self.ended.watermark(now);
-        let endings = rows::ended_since(&self.pool, since).await?;
-        let versions = accounts::raised_since(&self.pool, since).await?;
-        self.ended.note(
-            endings
-                .iter()
-                .map(|ending| (ending.id.as_str(), ending.ended_at)),
-        );
-        for version in versions {
-            self.ended
-                .note_version(&version.account, version.least, version.raised_at);
-        }
-        self.ended.heard(now);
-        Ok(())
-    }
-
-    /// Ends what ran out and forgets what nobody asks for any more.
-    ///
-    /// # Errors
-    /// The database does not answer or cannot write.
-    pub async fn tidy(&self) -> Result<(), Fault> {
-        let now = self.tokens.now();
-        rows::end_expired(&self.pool, now, now - self.settings.idle).await?;
-        // Twice the overlap: a use must be known for as long as it may be asked for.
-        rows::forget(&self.pool, now - SHOWN, now - 2 * OVERLAP).await
-    }
-
-    /// Hears of endings for as long as the service runs, and tidies up now and then.
-    pub async fn keep(self: Arc<Self>) {
-        let mut bell = self.pool.bell().await;
-        let (mut lost, mut tidied) = (false, Instant::now());
-        loop {
-            let heard = timeout(PATIENCE, self.listen_once())
-                .await
-                .unwrap_or_else(|_| Err(Fault::silent()));
-            if self.pool.is_closed() {
-                return;
-            }
-            // Told once, not twice a second.
-            match &heard {
-                Ok(()) if lost => self.log.notice("info", "database_back", &[]),
-                Err(fault) if !lost => {
-                    let cause = fault.to_string();
-                    self.log
-                        .notice("error", "database_lost", &[("cause", &cause)]);
-                }
-                _ => {}
-            }
-            lost = heard.is_err();
-            if !lost && tidied.elapsed() > TIDYING {
-                tidied = Instant::now();
-                // Beside the listening, which must not wait for it.
-                rocket::tokio::spawn(Arc::clone(&self).tidy_up());
-            }
-            // Woken by another instance; else by the clock, so that a lost word costs half a second.
-            bell.ring(POLL).await;
-        }
+        self.ended.is_deaf(self.tokens.now())
     }
 }
 
-impl Sessions {
-    async fn tidy_up(self: Arc<Self>) {
-        if let Ok(Err(fault)) = timeout(TIDYING, self.tidy()).await {
-            let cause = fault.to_string();
-            self.log
-                .notice("error", "tidying_failed", &[("cause", &cause)]);
-        }
-    }
+/// What tokens say of whom they are made for.
+fn holder(account: &Account) -> (&str, Role) {
+    (&account.username, Role::named(&account.role))
 }
-
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often is tidied up.
-const TIDYING: Duration = Duration::from_secs(60);
-
-/// How often the database is asked for endings. Well below the second within which a logout is true everywhere.
-const POLL: Duration = Duration::from_millis(400);

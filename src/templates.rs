@@ -1,7 +1,8 @@
-//! The pages' templates and static files, embedded in the program; re-read from disk while developing.
+//! The templates of pages and letters, and static files, embedded in the program; re-read from disk while developing.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use tera::{Context, Tera};
 
@@ -16,32 +17,43 @@ macro_rules! embed {
 
 /// Every file of `templates/`. A test holds the list against the folder.
 pub const TEMPLATES: &[(&str, &str)] = embed!("templates":
-    "base.html", "index.html", "register.html", "login.html", "secure-data.html", "account.html", "sessions.html", "error.html", "docs.html");
+    "base.html", "index.html", "register.html", "closed.html", "login.html", "secure-data.html", "account.html", "sessions.html", "error.html", "docs.html",
+    "verify.html", "verify-link.html", "forgot.html", "reset.html", "done.html",
+    "confirm.html", "password.html", "username.html", "events.html",
+    "data.html", "delete.html", "goodbye.html",
+    "email.html", "address-link.html", "address-undone.html",
+    "mail/frame.html",
+    "mail/verify.txt", "mail/verify.html",
+    "mail/reset.txt", "mail/reset.html",
+    "mail/already-registered.txt", "mail/already-registered.html",
+    "mail/confirm-address.txt", "mail/confirm-address.html",
+    "mail/address-changed.txt", "mail/address-changed.html",
+    "mail/password-changed.txt", "mail/password-changed.html",
+    "mail/username-changed.txt", "mail/username-changed.html",
+    "mail/new-browser.txt", "mail/new-browser.html",
+    "mail/method-changed.txt", "mail/method-changed.html",
+    "mail/account-deleted.txt", "mail/account-deleted.html",
+    "mail/invitation.txt", "mail/invitation.html");
 
 /// Every file of `static/`. A test holds the list against the folder.
 pub const STATIC: &[(&str, &str)] =
     embed!("static": "vestibule.css", "vestibule.js", "docs.js", "icon.svg");
 
-/// Renders pages.
+/// Renders pages and letters. Cheap to clone.
+#[derive(Clone)]
 pub struct Templates {
-    embedded: Tera,
+    /// Parsed with the first page: programs ask for none.
+    embedded: Arc<OnceLock<Result<Tera, tera::Error>>>,
     log: Log,
 }
 
 impl Templates {
-    /// Parses the embedded templates.
-    ///
-    /// # Errors
-    /// A template that does not parse: a fault of the build, found by the tests.
-    pub fn new(log: Log) -> Result<Self, tera::Error> {
-        Ok(Self {
-            embedded: parsed(
-                TEMPLATES
-                    .iter()
-                    .map(|(name, text)| (*name, Cow::Borrowed(*text))),
-            )?,
+    /// The embedded templates.
+    pub fn new(log: Log) -> Self {
+        Self {
+            embedded: Arc::default(),
             log,
-        })
+        }
     }
 
     /// A page as text.
@@ -56,16 +68,19 @@ impl Templates {
                     .map(|(name, text)| (*name, current(&folder, name, text)));
                 parsed(texts).and_then(|tera| tera.render(name, context))
             }
-            None => self.embedded.render(name, context),
+            None => match self.embedded.get_or_init(embedded) {
+                Ok(tera) => tera.render(name, context),
+                Err(fault) => return Err(self.failed(name, fault)),
+            },
         };
-        rendered.map_err(|error| {
-            self.log.notice(
-                "error",
-                "template_failed",
-                &[("template", name), ("cause", &error.to_string())],
-            );
-            Error::Internal
-        })
+        rendered.map_err(|fault| self.failed(name, &fault))
+    }
+
+    fn failed(&self, name: &str, fault: &tera::Error) -> Error {
+        let cause = fault.to_string();
+        let more = [("template", name), ("cause", &cause)];
+        self.log.notice("error", "template_failed", &more);
+        Error::Internal
     }
 }
 
@@ -76,6 +91,14 @@ pub fn static_file(name: &str) -> Option<Cow<'static, str>> {
         Some(folder) => current(&folder, name, embedded),
         None => Cow::Borrowed(embedded),
     })
+}
+
+fn embedded() -> Result<Tera, tera::Error> {
+    parsed(
+        TEMPLATES
+            .iter()
+            .map(|(name, text)| (*name, Cow::Borrowed(*text))),
+    )
 }
 
 fn parsed<'t>(texts: impl Iterator<Item = (&'t str, Cow<'t, str>)>) -> Result<Tera, tera::Error> {

@@ -6,14 +6,22 @@
 //! signature is good, except `kid`, which only picks from the ring.
 //!
 //! A signature costs 54 µs and a token is sent many times, so a good one is remembered by its whole bytes, within
-//! bounds. Its times are still looked at on every use.
+//! bounds. Its times, and whether its key is still trusted, are looked at on every use.
+//!
+//! Keys are kept sealed in the database ([`vault`]) and replace each other in time ([`rotation`]).
 
 pub mod jws;
+pub mod key;
+pub mod operator;
+mod pem;
 pub mod ring;
+mod role;
+pub mod rotation;
 mod seal;
+pub mod vault;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use data_encoding::BASE64URL_NOPAD;
 use quick_cache::Weighter;
@@ -28,8 +36,12 @@ use crate::world::{Chance, Clock};
 
 use jws::Jws;
 
+pub use key::{Key, Trust};
 pub use ring::Ring;
-pub use seal::{IfMissing, ServerSecret};
+pub use role::Role;
+pub use rotation::Rotation;
+pub use seal::{IfMissing, Sealing, ServerSecret};
+pub use vault::Vault;
 
 /// The longest token that is looked at. Ours are a tenth of it.
 const LONGEST: usize = 4096;
@@ -40,6 +52,10 @@ const REMEMBERED: u64 = 4 * 1024 * 1024;
 /// Seconds by which another instance's clock may be ahead of ours when it stamps `iat` and `nbf`. None for `exp`: a
 /// token is dead when it says so.
 const LEEWAY: i64 = 60;
+
+/// How many seconds a clock may be set back and still be held to the latest time that was seen. One that is set back
+/// by more was wrong before.
+pub const SET_BACK: i64 = 600;
 
 /// The media type of an access token, and its `typ` (RFC 9068 section 2.1).
 const TYPE: &str = "at+jwt";
@@ -91,7 +107,7 @@ impl Names {
 }
 
 /// What a good token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Claims {
     /// The account's id: `sub`.
     pub subject: String,
@@ -105,6 +121,8 @@ pub struct Claims {
     pub session_key: u128,
     /// The name to show: `preferred_username`.
     pub username: String,
+    /// What the account may do beyond its own affairs: `roles`.
+    pub role: Role,
     /// When the password was last proven, in seconds since 1970.
     pub auth_time: i64,
     /// When it was minted.
@@ -113,6 +131,8 @@ pub struct Claims {
     pub not_before: i64,
     /// When it dies.
     pub expires_at: i64,
+    /// Whether the key that signed it is still trusted.
+    pub trust: Trust,
 }
 
 /// Whom a token stands for.
@@ -121,6 +141,8 @@ pub struct Bearer<'a> {
     pub account: &'a str,
     /// The name to show.
     pub username: &'a str,
+    /// What the account may do beyond its own affairs.
+    pub role: Role,
     /// The account's version.
     pub version: i64,
     /// The session's id.
@@ -129,8 +151,12 @@ pub struct Bearer<'a> {
     pub auth_time: i64,
 }
 
-/// An id of ours ([`Chance::id`]) as a number; `None` for anything else.
+/// An id of ours ([`Chance::id`]) as a number; `None` for anything else, such as one in capitals, which would be a
+/// second spelling of the same.
 pub fn key_of(id: &str) -> Option<u128> {
+    if id.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
     let bytes = data_encoding::BASE32_NOPAD
         .decode(id.to_ascii_uppercase().as_bytes())
         .ok()?;
@@ -218,10 +244,12 @@ struct Payload<'a> {
     sid: &'a str,
     ver: i64,
     preferred_username: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    roles: &'a [&'a str],
 }
 
 impl Tokens {
-    /// Tokens signed by the ring's current key, living `lifetime` seconds.
+    /// Tokens signed by a key of the ring, living `lifetime` seconds.
     pub fn new(ring: Ring, names: Names, lifetime: i64, clock: Clock, chance: Chance) -> Self {
         let good = Cache::with_weighter((REMEMBERED / 1024) as usize, REMEMBERED, ByBytes);
         Self {
@@ -245,7 +273,7 @@ impl Tokens {
     pub fn now(&self) -> i64 {
         let now = self.clock.unix();
         let seen = self.seen.fetch_max(now, Ordering::Relaxed).max(now);
-        if seen - now <= 600 {
+        if seen - now <= SET_BACK {
             return seen;
         }
         self.seen.store(now, Ordering::Relaxed);
@@ -255,11 +283,11 @@ impl Tokens {
     /// A token for somebody, living as long as tokens do but at most `lasts` seconds.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the system gives no random bytes.
+    /// [`Error::Internal`] when the system gives no random bytes; [`Error::Unavailable`] when no key signs.
     pub fn mint(&self, bearer: &Bearer<'_>, lasts: i64) -> Result<Minted, Error> {
         let ring = self.ring();
-        let key = ring.current();
         let now = self.now();
+        let key = ring.signer(now).ok_or(Error::Unavailable)?;
         let expires_in = self.lifetime.min(lasts);
         let expires_at = now + expires_in;
         let header = format!(
@@ -281,6 +309,7 @@ impl Tokens {
             sid: bearer.session,
             ver: bearer.version,
             preferred_username: bearer.username,
+            roles: bearer.role.claim(),
         };
         let payload = serde_json::to_vec(&payload).map_err(|_| Error::Internal)?;
         let message = format!(
@@ -304,7 +333,8 @@ impl Tokens {
         if token.len() > LONGEST {
             return Err(Refusal::Malformed);
         }
-        let claims = match self.good.get(token) {
+        let remembered = self.good.get(token).filter(|claims| claims.trust.holds());
+        let claims = match remembered {
             Some(claims) => claims,
             None => {
                 let claims = Arc::new(self.verify_whole(token)?);
@@ -314,12 +344,20 @@ impl Tokens {
             }
         };
         self.in_time(&claims)?;
+        // Asked at the very end: the ring may have been replaced while this was verified.
+        if !claims.trust.holds() {
+            return Err(Refusal::Key);
+        }
         Ok(claims)
     }
 
     fn verify_whole(&self, token: &str) -> Result<Claims, Refusal> {
         let ring = self.ring();
-        let Jws { header, payload } = jws::verified(&ring, token)?;
+        let Jws {
+            header,
+            payload,
+            trust,
+        } = jws::verified(&ring, token)?;
         let typ = header
             .get("typ")
             .and_then(Value::as_str)
@@ -343,16 +381,20 @@ impl Tokens {
             session: session.to_owned(),
             session_key: key_of(session).ok_or(Refusal::Claims)?,
             username: text(&members, "preferred_username")?.to_owned(),
+            role: Role::claimed(members.get("roles")).ok_or(Refusal::Claims)?,
             auth_time: seconds(&members, "auth_time")?,
             issued_at: seconds(&members, "iat")?,
             not_before: seconds(&members, "nbf")?,
             expires_at: seconds(&members, "exp")?,
+            trust,
         })
     }
 
     fn in_time(&self, claims: &Claims) -> Result<(), Refusal> {
         let now = self.now();
-        if now >= claims.expires_at {
+        // Not longer than tokens live today: what ended is remembered for as long, and no longer.
+        let dies_at = claims.expires_at.min(claims.issued_at + self.lifetime);
+        if now >= dies_at {
             return Err(Refusal::Expired);
         }
         if claims.not_before.max(claims.issued_at) > now + LEEWAY {
@@ -364,12 +406,18 @@ impl Tokens {
     /// The keys that verify our tokens, for verifiers elsewhere.
     pub fn ring(&self) -> Arc<Ring> {
         // The ring is replaced whole, so even a poisoned lock holds a good one.
-        Arc::clone(
-            &self
-                .ring
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the ring. What was signed by a key that is no longer in it is refused from now on, also what is
+    /// remembered or being verified.
+    pub fn replace(&self, ring: Ring) {
+        let after = Arc::new(ring);
+        let before = std::mem::replace(
+            &mut *self.ring.write().unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(&after),
+        );
+        before.give_way_to(&after);
     }
 }
 
@@ -396,5 +444,64 @@ fn is_audience(members: &Map<String, Value>, wanted: &str) -> Result<bool, Refus
         Some(Value::String(one)) => Ok(one == wanted),
         Some(Value::Array(many)) => Ok(many.iter().any(|one| one.as_str() == Some(wanted))),
         _ => Err(Refusal::Claims),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Algorithm;
+
+    fn ring(kid: &str) -> Ring {
+        let key = Key::new(kid.into(), Algorithm::HS256, &[7; 32]).unwrap();
+        Ring::from_keys(vec![key], Algorithm::HS256)
+    }
+
+    #[test]
+    fn the_end_of_trust_reaches_what_is_remembered_and_what_is_being_verified() {
+        let names = Names {
+            issuer: Some("https://login.example.org".into()),
+            audience: None,
+            public: None,
+            bound: Arc::default(),
+            configured: Origin::new(false, "127.0.0.1", 8000),
+        };
+        let clock = Clock::set_to(1_790_000_000);
+        let tokens = Tokens::new(ring("old"), names, 900, clock, Chance::counting());
+        let bearer = Bearer {
+            account: "aaaaaaaaaaaaaaaaaaaaaaaaaa",
+            username: "ana",
+            role: Role::User,
+            version: 1,
+            session: "bbbbbbbbbbbbbbbbbbbbbbbbba",
+            auth_time: 0,
+        };
+        let token = tokens.mint(&bearer, 900).unwrap().token;
+        let remembered = tokens.verify(&token).unwrap();
+        let before = tokens.ring();
+        tokens.replace(ring("new"));
+        assert_eq!(tokens.verify(&token).err(), Some(Refusal::Key));
+        assert!(!remembered.trust.holds());
+        // A verification that had taken the old ring finds the signature good, and the key no longer trusted.
+        let late = jws::verified(&before, &token).ok().unwrap();
+        assert!(!late.trust.holds());
+        let token = tokens.mint(&bearer, 900).unwrap().token;
+        assert!(tokens.verify(&token).is_ok());
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = "aeaqcaibaeaqcaibaeaqcaibae";
+        assert_eq!(key_of(id), Some(u128::from_be_bytes([1; 16])));
+        for other in [
+            &id.to_uppercase(),
+            "Aeaqcaibaeaqcaibaeaqcaibae",
+            &id[1..],
+            "",
+            "aeaqcaibaeaqcaibaeaqcaibaf",
+            "aeaqcaibaeaqcaibaeaqcaibae======",
+        ] {
+            assert_eq!(key_of(other), None, "{other}");
+        }
     }
 }

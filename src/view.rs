@@ -37,6 +37,18 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Answer<T> {
     }
 }
 
+/// JSON to be kept as a file of this name.
+pub struct Download<T>(pub &'static str, pub T);
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Download<T> {
+    fn respond_to(self, request: &'r Request<'_>) -> Result<'static> {
+        let mut response = Answer(Status::Ok, self.1).respond_to(request)?;
+        let name = format!("attachment; filename=\"{}\"", self.0);
+        response.set_raw_header("Content-Disposition", name);
+        Ok(response)
+    }
+}
+
 /// A redirect to a path of this service, to be fetched with GET (RFC 9110 section 15.4.4).
 pub struct See(String);
 

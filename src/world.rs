@@ -77,6 +77,15 @@ impl Clock {
     }
 }
 
+/// A moment in words, in UTC; a script may say it in the reader's own zone.
+pub fn in_words(unix: i64) -> String {
+    let format = time::macros::format_description!(
+        "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
+    );
+    let moment = OffsetDateTime::from_unix_timestamp(unix).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(format).unwrap_or_default()
+}
+
 /// Random bytes.
 #[derive(Clone)]
 pub enum Chance {

@@ -16,12 +16,18 @@ mod accessibility;
 mod api_page;
 #[path = "browser/driver.rs"]
 mod driver;
+#[path = "browser/invitations.rs"]
+mod invitations;
 #[path = "browser/keyboard.rs"]
 mod keyboard;
+#[path = "browser/letters.rs"]
+mod letters;
 #[path = "browser/looks.rs"]
 mod looks;
 #[path = "browser/next.rs"]
 mod next;
+#[path = "browser/own_account.rs"]
+mod own_account;
 #[path = "browser/person.rs"]
 mod person;
 #[path = "browser/places.rs"]

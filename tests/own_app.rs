@@ -10,25 +10,48 @@
 mod example;
 mod house;
 
-use house::{Database, PASSWORD, figment};
+use house::{Database, PASSWORD, figment, operator};
 use rocket::http::{Accept, ContentType, Cookie, Header, Status};
 use rocket::local::blocking::Client;
+use vestibule::Role;
+use vestibule::accounts::operator::Act;
 use vestibule::config::LogFormat;
 use vestibule::log::Log;
 use vestibule::world::{Chance, Clock, World};
 
 fn app() -> (Database, Client) {
+    let (database, client, _) = app_and_clock();
+    (database, client)
+}
+
+fn app_and_clock() -> (Database, Client, Clock) {
     let database = Database::fresh();
     let clock = Clock::set_to(house::START);
     let world = World {
         log: Log::kept(clock.clone(), LogFormat::Json),
-        clock,
+        clock: clock.clone(),
         chance: Chance::real(),
     };
-    let client = Client::untracked(example::app(figment(&database, &[("port", "8000")]), world))
-        .expect("the app launches");
-    (database, client)
+    let app = example::app(figment(&database, &[("port", "8000")]), world)
+        .mount("/notes", rocket::routes![broken, sensitive]);
+    let client = Client::untracked(app).expect("the app launches");
+    (database, client, clock)
 }
+
+/// A handler for which the password must have been proven lately.
+#[rocket::get("/sensitive")]
+fn sensitive(fresh: vestibule::Fresh) -> String {
+    format!("for {}", fresh.caller.username())
+}
+
+/// A handler with a fault in it.
+#[rocket::get("/broken")]
+fn broken(caller: vestibule::Caller) -> String {
+    panic!("{SECRET} of {}", caller.username())
+}
+
+/// What a panic tells nobody but the operator.
+const SECRET: &str = "the inner secret";
 
 /// Registers through the page of the stage and gives the cookie.
 fn register(client: &Client) -> Cookie<'static> {
@@ -73,6 +96,121 @@ fn the_apps_own_route_is_guarded_with_one_parameter() {
     );
     let home = client.get("/").cookie(cookie).dispatch();
     assert!(home.into_string().expect("text").contains("Hello ana"));
+}
+
+#[test]
+fn the_apps_route_for_administrators_is_guarded_with_one_parameter() {
+    let (database, client) = app();
+    let get = |cookie: Option<&Cookie<'static>>, accept: Accept| {
+        let mut request = client.get("/everybodys-notes").header(accept);
+        if let Some(cookie) = cookie {
+            request = request.cookie(cookie.clone());
+        }
+        request.dispatch()
+    };
+    assert_eq!(get(None, Accept::JSON).status(), Status::Unauthorized);
+    let sent = get(None, Accept::HTML);
+    assert_eq!(
+        sent.headers().get_one("Location"),
+        Some("/id/login?next=%2Feverybodys-notes")
+    );
+    let user = register(&client);
+    let refused = get(Some(&user), Accept::JSON);
+    assert_eq!(refused.status(), Status::Forbidden);
+    let problem: serde_json::Value = refused.into_json().expect("a problem");
+    assert_eq!(problem["code"], "not_allowed");
+    let page = get(Some(&user), Accept::HTML).into_string().expect("text");
+    assert!(page.contains("This is for administrators."), "{page}");
+    assert!(operator::act(
+        &database,
+        "ana",
+        Act::Role(Role::Admin),
+        house::START
+    ));
+    // The token from before is nobody's any more, and whoever signs in now holds one that says so.
+    let admin = sign_in(&client);
+    let notes = get(Some(&admin), Accept::JSON);
+    assert_eq!(notes.status(), Status::Ok);
+    assert_eq!(notes.into_string().expect("text"), "All notes, for ana");
+    assert_eq!(get(None, Accept::JSON).status(), Status::Unauthorized);
+}
+
+/// Signs in through the page of the stage and gives the cookie.
+fn sign_in(client: &Client) -> Cookie<'static> {
+    let answer = client
+        .post("/id/login")
+        .header(Header::new("Host", "localhost"))
+        .header(Header::new("Sec-Fetch-Site", "same-origin"))
+        .header(Accept::HTML)
+        .header(ContentType::Form)
+        .body(format!(
+            "username=ana&password={}",
+            PASSWORD.replace(' ', "+")
+        ))
+        .dispatch();
+    assert_eq!(answer.status(), Status::SeeOther);
+    answer.cookies().get("vestibule").expect("a cookie").clone()
+}
+
+#[test]
+fn a_sensitive_route_of_the_app_asks_for_the_password_again() {
+    let (_database, client, clock) = app_and_clock();
+    let cookie = register(&client);
+    let ask = |accept: Accept| {
+        let call = client.get("/notes/sensitive").cookie(cookie.clone());
+        call.header(accept).dispatch()
+    };
+    assert_eq!(ask(Accept::HTML).into_string().expect("text"), "for ana");
+    clock.advance(601);
+    let led = ask(Accept::HTML);
+    assert_eq!(
+        led.headers().get_one("Location"),
+        Some("/id/account/confirm?next=%2Fnotes%2Fsensitive")
+    );
+    let told = ask(Accept::JSON);
+    assert_eq!(told.status(), Status::Unauthorized);
+    let challenge = told.headers().get_one("WWW-Authenticate");
+    assert!(challenge.expect("a challenge").contains("max_age"));
+}
+
+#[test]
+fn a_panic_is_a_plain_500_and_the_service_goes_on() {
+    let (_database, client) = app();
+    let cookie = register(&client);
+    let get = |path: &'static str, accept: Accept| {
+        client
+            .get(path)
+            .cookie(cookie.clone())
+            .header(accept)
+            .dispatch()
+    };
+    for (accept, kind) in [
+        (Accept::JSON, "application/problem+json"),
+        (Accept::HTML, "text/html; charset=utf-8"),
+    ] {
+        let answer = get("/notes/broken", accept);
+        assert_eq!(answer.status(), Status::InternalServerError);
+        let header = |name| {
+            answer
+                .headers()
+                .get_one(name)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert_eq!(header("Content-Type"), kind);
+        assert_eq!(header("Cache-Control"), "no-store");
+        assert_eq!(header("X-Content-Type-Options"), "nosniff");
+        assert!(header("Content-Security-Policy").contains("default-src 'none'"));
+        let text = answer.into_string().expect("text");
+        assert!(text.contains("Something went wrong on our side."), "{text}");
+        for inside in [SECRET, "panic", "own_app", ".rs"] {
+            assert!(!text.contains(inside), "{inside}: {text}");
+        }
+    }
+    assert_eq!(get("/notes", Accept::JSON).status(), Status::Ok);
+    // Whoever may not reach the handler does not reach its fault.
+    let stranger = client.get("/notes/broken").dispatch();
+    assert_eq!(stranger.status(), Status::Unauthorized);
 }
 
 #[test]

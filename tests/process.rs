@@ -8,124 +8,22 @@
 
 mod house;
 
-use std::io::{BufRead, BufReader, Read};
+#[path = "process/broken_parts.rs"]
+mod broken_parts;
+#[path = "process/operators.rs"]
+mod operators;
+#[path = "process/sudden_ends.rs"]
+mod sudden_ends;
+
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use house::{Call, PASSWORD};
-use serde_json::json;
-
-/// A running `vestibule`, killed when dropped.
-struct Process {
-    child: Child,
-    origin: String,
-    said: String,
-}
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-    tame(&mut command, folder);
-    command
-}
-
-/// No settings of whoever runs the tests; cheap hashing.
-fn tame(command: &mut Command, folder: &Path) {
-    command.current_dir(folder).env_clear();
-    command.envs([
-        ("VESTIBULE_HASH_MEMORY_KIB", "64"),
-        ("VESTIBULE_HASH_PASSES", "1"),
-        ("VESTIBULE_LOG", "json"),
-        // Each start has a port of its own.
-        ("VESTIBULE_ISSUER", "http://127.0.0.1"),
-    ]);
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .expect("a port")
-        .local_addr()
-        .expect("its number")
-        .port()
-}
-
-impl Process {
-    fn start(folder: &Path) -> Self {
-        Self::spawn(command(folder))
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        let port = free_port();
-        command
-            .env("ROCKET_PORT", port.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let mut said = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().expect("its words"));
-        stderr.read_line(&mut said).expect("a line");
-        Self {
-            child,
-            origin: format!("http://127.0.0.1:{port}"),
-            said,
-        }
-    }
-
-    fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(method, &format!("{}{path}", self.origin))
-    }
-
-    fn register(&self, name: &str) -> u16 {
-        let user = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
-        self.call("POST", "/auth/register").json(&user).status
-    }
-
-    fn log_in(&self, name: &str) -> u16 {
-        self.call("POST", "/auth/token")
-            .form(&[("username", name), ("password", PASSWORD)])
-            .status
-    }
-
-    fn token_of(&self, name: &str) -> String {
-        let form = [("username", name), ("password", PASSWORD)];
-        self.call("POST", "/auth/token")
-            .form(&form)
-            .text_of("access_token")
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &id])
-                .status()
-                .expect("kill runs")
-                .success()
-        );
-    }
-
-    /// Waits for the end and gives the exit code and what was logged.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.child
-            .stdout
-            .take()
-            .expect("its log")
-            .read_to_string(&mut log)
-            .expect("text");
-        (self.child.wait().expect("an end").code(), log)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use house::PASSWORD;
+use house::process::{Process, command, free_port};
+use rustix::process::Signal;
 
 fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let mut command = command(folder);
@@ -211,7 +109,7 @@ fn sigterm_ends_it_in_order_with_its_log_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let process = Process::start(folder.path());
     assert_eq!(process.register("ana"), 201);
-    process.signal("-TERM");
+    process.signal(Signal::TERM);
     let (code, log) = process.ended();
     assert_eq!(code, Some(0));
     let events: Vec<String> = log
@@ -227,60 +125,6 @@ fn sigterm_ends_it_in_order_with_its_log_written() {
         events.contains(&"registered".to_owned()) && events.contains(&"request".to_owned()),
         "{log}"
     );
-}
-
-#[test]
-fn no_acknowledged_registration_is_lost_to_a_sudden_end() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..5 {
-        let process = Process::start(folder.path());
-        for name in &acknowledged {
-            assert_eq!(process.log_in(name), 200, "{name} in round {round}");
-        }
-        let deadline = Instant::now() + Duration::from_millis(150 + 40 * round);
-        let names = (0..)
-            .map(|number| format!("user-{round}-{number}"))
-            .take_while(|_| Instant::now() < deadline);
-        let new: Vec<String> = names.filter(|name| process.register(name) == 201).collect();
-        assert!(!new.is_empty());
-        process.signal("-KILL");
-        acknowledged = new;
-    }
-    let process = Process::start(folder.path());
-    assert!(acknowledged.iter().all(|name| process.log_in(name) == 200));
-}
-
-#[test]
-fn a_disk_that_takes_no_more_is_503_and_the_guard_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let process = Process::start(folder.path());
-    assert_eq!(process.register("ana"), 201);
-    let access = process.token_of("ana");
-    drop(process);
-    // No file of this process may grow beyond 64 KiB (128 blocks of 512 bytes), and the database's log is longer
-    // already. The signal that would come with it is ignored, so that writing fails as on a full disk.
-    let mut limited = Command::new("sh");
-    limited.args([
-        "-c",
-        "trap '' XFSZ; ulimit -f 128; exec \"$0\"",
-        env!("CARGO_BIN_EXE_vestibule"),
-    ]);
-    tame(&mut limited, folder.path());
-    let process = Process::spawn(limited);
-    assert!(process.said.contains("ready"), "{}", process.said);
-    assert_eq!((process.register("bob"), process.log_in("ana")), (503, 503));
-    assert_eq!(
-        process
-            .call("GET", "/secure-data")
-            .bearer(&access)
-            .send()
-            .status,
-        200
-    );
-    drop(process);
-    let process = Process::start(folder.path());
-    assert_eq!((process.log_in("bob"), process.register("bob")), (401, 201));
 }
 
 #[test]
@@ -435,6 +279,64 @@ fn a_running_server_obeys_the_operator_within_a_second() {
 }
 
 #[test]
+fn commands_for_keys_make_nothing_where_no_server_has_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let done = command(folder.path())
+        .args(["keys", "rotate"])
+        .output()
+        .expect("it runs");
+    let words = String::from_utf8(done.stderr).expect("text");
+    assert!(
+        !done.status.success() && words.contains("Start the server once"),
+        "{words}"
+    );
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn the_operator_opens_an_account_that_guessing_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limited = || {
+        let mut command = command(folder.path());
+        command.envs([
+            ("VESTIBULE_THROTTLE", "on"),
+            ("VESTIBULE_FAILURES_PER_NAME", "100"),
+            ("VESTIBULE_FAILURES_PER_ADDRESS", "100"),
+            ("VESTIBULE_FAILURES_PER_ACCOUNT", "10"),
+        ]);
+        command
+    };
+    let process = Process::spawn(limited());
+    // In a browser: a program that registers is known by its network and not closed out.
+    let page = process
+        .call("POST", "/register")
+        .page()
+        .header("Sec-Fetch-Site", "same-origin");
+    let (name, email) = ("ana", "ana@example.org");
+    let form = [("username", name), ("email", email), ("password", PASSWORD)];
+    assert_eq!(page.form(&form).status, 303);
+    for _ in 0..10 {
+        let form = [("username", "ana"), ("password", "not the password")];
+        assert_eq!(process.call("POST", "/auth/token").form(&form).status, 401);
+    }
+    assert_eq!(process.log_in("ana"), 401);
+    drop(process);
+    // A restart forgets the waits and not this.
+    let process = Process::spawn(limited());
+    assert_eq!(process.log_in("ana"), 401);
+    let unlock = |name: &str| {
+        let mut command = command(folder.path());
+        command
+            .args(["user", "unlock", name])
+            .output()
+            .expect("it runs")
+    };
+    assert!(text(&unlock("Ana@example.org")).contains("is unlocked"));
+    assert!(!unlock("nobody").status.success());
+    assert_eq!(process.log_in("ana"), 200);
+}
+
+#[test]
 fn help_lists_the_commands() {
     let folder = tempfile::tempdir().expect("a folder");
     let done = command(folder.path())
@@ -453,5 +355,75 @@ fn help_lists_the_commands() {
             .expect("it runs")
             .status
             .success()
+    );
+}
+
+#[test]
+fn calibrating_prints_settings_that_are_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut calibrate = command(folder.path());
+    calibrate.env("VESTIBULE_HASH_THREADS", "1");
+    let done = calibrate
+        .args(["hash", "calibrate", "--target-ms", "1"])
+        .output()
+        .expect("it runs");
+    let printed = text(&done);
+    // Less than that would be unsafe, and a millisecond is less.
+    let lines = "hash_memory_kib = 19456\nhash_passes = 2\nhash_threads = 1\n";
+    assert!(printed.contains(lines), "{printed}");
+    for words in ["OWASP's least", "logins a second", "19 MiB for the pool"] {
+        assert!(printed.contains(words), "{printed}");
+    }
+    let toml = format!("[default.vestibule]\n{printed}");
+    std::fs::write(folder.path().join("Rocket.toml"), toml).expect("written");
+    let mut settings = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    let done = settings
+        .current_dir(folder.path())
+        .env_clear()
+        .arg("settings")
+        .output()
+        .expect("it runs");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let shown = text(&done);
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("hash_memory_kib"))
+        .expect("a line");
+    assert!(
+        line.contains("19456") && line.contains("Rocket.toml"),
+        "{line}"
+    );
+}
+
+#[test]
+fn calibrating_speaks_to_scripts_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut calibrate = command(folder.path());
+    calibrate.env("VESTIBULE_HASH_THREADS", "1");
+    let done = calibrate
+        .args(["hash", "calibrate", "--target-ms", "60", "--json"])
+        .output()
+        .expect("it runs");
+    let found: serde_json::Value = serde_json::from_str(&text(&done)).expect("JSON");
+    let number = |name: &str| {
+        found[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name} in {found}"))
+    };
+    assert!(
+        number("hash_memory_kib") >= 19_456.0 && number("hash_passes") >= 2.0,
+        "{found}"
+    );
+    assert!(
+        number("milliseconds") > 0.0 && number("logins_per_second") > 0.0,
+        "{found}"
+    );
+    assert_eq!(
+        number("pool_mib"),
+        (number("hash_memory_kib") / 1024.0).floor()
     );
 }

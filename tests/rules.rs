@@ -6,9 +6,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod repository;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use repository::{code_of, files_below, read, root};
 
 /// Modules may import from the tiers before their own, and from their own. The map in `src/lib.rs` says the same.
 const TIERS: &[&[&str]] = &[
@@ -21,40 +25,18 @@ const TIERS: &[&[&str]] = &[
         "log",
         "templates",
         "hashing",
+        "throttle",
+        "post",
     ],
     &["store"],
-    &["tokens"],
+    &["tokens", "traffic"],
     &["sessions"],
     &["accounts"],
     &["view"],
     &["guard"],
+    &["doctor"],
     &["pages", "api", "admin"],
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn files_below(folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
-}
 
 fn tier_of(module: &str) -> usize {
     let tier = TIERS.iter().position(|tier| tier.contains(&module));
@@ -67,16 +49,6 @@ fn module_of(file: &Path) -> String {
     let first = inside.components().next().expect("a name");
     let name = Path::new(first.as_os_str()).with_extension("");
     name.to_string_lossy().into_owned()
-}
-
-/// Code without tests and comments.
-fn code_of(file: &Path) -> String {
-    let text = fs::read_to_string(file).expect("source");
-    let code = text.split("#[cfg(test)]").next().expect("code");
-    let lines = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn sources() -> Vec<(String, PathBuf, String)> {
@@ -239,6 +211,61 @@ fn every_setting_is_in_the_readme_and_no_other() {
 }
 
 #[test]
+fn every_dependency_says_why_it_is_there() {
+    let manifest = read("Cargo.toml");
+    let (mut section, mut before, mut seen) = ("", "", 0);
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.contains("dependencies]") && line.contains('=') && !line.starts_with('#')
+        {
+            assert!(before.starts_with("# ") && before.ends_with('.'), "{line}");
+            seen += 1;
+        }
+        before = line;
+    }
+    assert!(seen > 25, "the test sees no dependencies");
+}
+
+#[test]
+fn nothing_of_ours_is_unsafe() {
+    // The compiler holds it, for tests and benchmarks too, and what is forbidden cannot be allowed again further in.
+    assert!(read("Cargo.toml").contains("\n[lints.rust]\nunsafe_code = \"forbid\"\n"));
+}
+
+#[test]
+fn systemd_waits_longer_than_answers_take() {
+    let unit = read("deploy/vestibule.service");
+    let waits = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("TimeoutStopSec="));
+    let waits: u32 = waits.expect("a time").parse().expect("seconds");
+    let rocket: rocket::Config = vestibule::config::figment().extract().expect("settings");
+    assert!(waits > rocket.shutdown.grace + rocket.shutdown.mercy);
+}
+
+#[test]
+fn operators_hand_their_commands_what_systemd_hands_the_service() {
+    let unit = read("deploy/vestibule.service");
+    let service = unit.split_once("\n[Unit]").expect("a unit");
+    let words = |text: &str, mark: &str| -> BTreeSet<String> {
+        let found = text.split_whitespace().filter(|word| word.contains(mark));
+        let bare = |word: &str| word[word.find(mark).expect("it")..].replace('"', "");
+        found.map(bare).collect()
+    };
+    let named = |text: &str| -> BTreeSet<String> {
+        let words = words(text, "VESTIBULE_").into_iter();
+        words
+            .map(|word| word.split('=').next().expect("a name").to_owned())
+            .collect()
+    };
+    let credentials = words(service.1, "LoadCredential=");
+    assert!(credentials.len() > 1 && named(service.1).len() > 1);
+    assert_eq!(words(service.0, "LoadCredential="), credentials);
+    assert_eq!(named(service.0), named(service.1));
+}
+
+#[test]
 fn nothing_in_the_repository_points_at_a_workplace() {
     let folders = [
         "src",
@@ -248,13 +275,23 @@ fn nothing_in_the_repository_points_at_a_workplace() {
         "migrations",
         "examples",
         "benches",
+        ".ci",
+        "deploy",
     ];
     let mut files: Vec<PathBuf> = folders
         .iter()
         .flat_map(|folder| files_below(folder))
         .collect();
     files.extend(
-        ["README.md", "Cargo.toml", "Rocket.toml", "Cargo.lock"].map(|name| root().join(name)),
+        [
+            "README.md",
+            "SECURITY.md",
+            "Cargo.toml",
+            "Rocket.toml",
+            "Cargo.lock",
+            "deny.toml",
+        ]
+        .map(|name| root().join(name)),
     );
     let marks = [
         concat!("/ho", "me/"),

@@ -44,18 +44,27 @@ impl Until {
     }
 }
 
-/// Asks over so many connections, each again as soon as its answer is there. One thread is enough for all.
-pub fn without_pause(port: u16, request: &[u8], connections: usize, until: &Until) -> Done<Turn> {
+/// Asks over so many connections, each again as soon as its answer is there, with these requests in turn. One thread
+/// is enough for all.
+pub fn without_pause(
+    port: u16,
+    requests: &[Vec<u8>],
+    connections: usize,
+    until: &Until,
+) -> Done<Turn> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let request: Arc<[u8]> = request.into();
+    let requests: Arc<[Vec<u8>]> = requests.into();
     runtime.block_on(async {
         let start = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..connections {
-            let (request, until) = (Arc::clone(&request), until.clone());
-            tasks.spawn(async move { one_of_many(port, &request, start, &until).await });
+        for first in 0..connections {
+            let (requests, until) = (Arc::clone(&requests), until.clone());
+            tasks.spawn(async move {
+                let mine = requests.iter().cycle().skip(first).step_by(connections);
+                one_of_many(port, mine, start, &until).await
+            });
         }
         let mut turn = Turn::default();
         while let Some(took) = tasks.join_next().await {
@@ -68,14 +77,14 @@ pub fn without_pause(port: u16, request: &[u8], connections: usize, until: &Unti
 
 async fn one_of_many(
     port: u16,
-    request: &[u8],
+    requests: impl Iterator<Item = &Vec<u8>>,
     start: Instant,
     until: &Until,
 ) -> std::io::Result<Vec<Duration>> {
     let mut wire = AsyncWire::open(port).await?;
     let mut took = Vec::with_capacity(1 << 14);
     let mut asked = start;
-    loop {
+    for request in requests {
         let status = wire.ask(request).await?;
         let now = Instant::now();
         if status != 200 {
@@ -85,10 +94,11 @@ async fn one_of_many(
             took.push(now - asked);
         }
         if until.is_over(start + WARM) {
-            return Ok(took);
+            break;
         }
         asked = now;
     }
+    Ok(took)
 }
 
 /// Asks `rate` times a second on a schedule that no answer moves. An answer's time counts from the moment it should

@@ -4,7 +4,10 @@
 //! cargo bench --bench load                       # seven minutes
 //! cargo bench --bench load -- --quick            # one and a half, with more noise
 //! cargo bench --bench load -- --rest 600         # looks at the memory ten minutes after the storm, not one
-//! cargo bench --bench load -- --only start,rest  # some measures: requests logins storm memory start
+//! cargo bench --bench load -- --only start,rest  # some measures: requests logins storm memory refresh names
+//!                                                # start ended grown
+//! cargo bench --bench load -- --postgres postgres://postgres@127.0.0.1:5432  # also how soon others hear of a logout
+//! cargo bench --bench load -- --soak 30          # half an hour of everything, drawn in target/soak.svg
 //! ```
 //!
 //! Every figure is a ratio or a limit of `main.rs::TARGETS`, printed beside its target; nothing fails here, because
@@ -20,10 +23,14 @@
 )]
 
 mod bare;
+mod crowd;
 mod drive;
 mod measures;
 mod process;
 mod report;
+mod sessions;
+mod soak;
+mod strangers;
 mod wire;
 
 use std::error::Error;
@@ -47,14 +54,19 @@ struct Plan {
     rest: Duration,
     /// What is measured; everything when empty.
     only: Vec<String>,
+    /// A server on which a database of our own may be made.
+    postgres: Option<String>,
+}
+
+/// What stands behind an option.
+fn after<'w>(words: &'w [String], name: &str) -> Option<&'w String> {
+    let at = words.iter().position(|word| word == name)?;
+    words.get(at + 1)
 }
 
 impl Plan {
     fn from(words: &[String]) -> Self {
-        let after = |name: &str| {
-            let at = words.iter().position(|word| word == name)?;
-            words.get(at + 1)
-        };
+        let after = |name: &str| after(words, name);
         let quick = words.iter().any(|word| word == "--quick");
         let seconds =
             |quickly, properly| Duration::from_secs(if quick { quickly } else { properly });
@@ -65,6 +77,7 @@ impl Plan {
             long_turn: seconds(4, 8),
             starts: if quick { 10 } else { 20 },
             rest: rest.map_or(seconds(5, 60), Duration::from_secs),
+            postgres: after("--postgres").cloned(),
             only: after("--only").map_or_else(Vec::new, |names| {
                 names.split(',').map(str::to_owned).collect()
             }),
@@ -80,6 +93,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = if words.iter().any(|word| word == bare::ARGUMENT) {
         bare::serve()
+    } else if let Some(minutes) = after(&words, "--soak") {
+        soak::run(minutes.parse().unwrap_or(30))
     } else if words.iter().any(|word| word == "--bench") {
         measure(&Plan::from(&words))
     } else {
@@ -101,28 +116,49 @@ fn measure(plan: &Plan) -> Done<()> {
     println!("{cores} cores, load before: {}", report::load_average());
     println!();
     let folder = tempfile::tempdir()?;
+    let people = {
+        // In a process of its own: judging passwords loads word lists, which no login needs.
+        let server = process::Vestibule::start_unlimited(folder.path())?;
+        measures::People::register(server.port)?
+    };
     let server = process::Vestibule::start(folder.path())?;
     let fresh = server.memory()?;
-    let somebody = measures::Somebody::register(server.port)?;
+    let people = people.returned(server.port)?;
     report::heading();
     if plan.wants("requests") {
-        measures::requests(plan, &server, &somebody)?;
+        measures::requests(plan, &server, &people)?;
     }
     if plan.wants("logins") {
-        measures::logins(plan, &server, &somebody)?;
+        measures::logins(plan, &server, &people)?;
     }
     if plan.wants("memory") {
         measures::memory_after_start(fresh);
     }
     if plan.wants("storm") || plan.wants("memory") {
-        measures::storm(plan, &server, &somebody)?;
+        measures::storm(plan, &server, &people)?;
     }
     if plan.wants("memory") {
         measures::memory_later(plan, &server)?;
     }
+    if plan.wants("refresh") {
+        sessions::refreshes(plan, &server, &people)?;
+    }
     drop(server);
+    if plan.wants("names") {
+        strangers::names(plan, folder.path(), &people)?;
+    }
     if plan.wants("start") {
         measures::starts(plan, folder.path())?;
+    }
+    if plan.wants("ended") {
+        sessions::many_ended(plan, folder.path())?;
+    }
+    if plan.wants("grown") {
+        sessions::grown(plan, folder.path())?;
+    }
+    match &plan.postgres {
+        Some(postgres) => sessions::hearing(plan, postgres)?,
+        None => println!("how soon others hear of a logout: not measured without --postgres"),
     }
     println!();
     println!("load after: {}", report::load_average());

@@ -18,28 +18,56 @@ use crate::report::{Target, median, quantile, say};
 use crate::wire::{self, Answer, Wire};
 use crate::{Done, Plan};
 
-const NAME: &str = "marguerite";
 const PASSWORD: &str = "quartz balloon tundra";
 
-/// Somebody with an account and a token.
-pub struct Somebody {
-    log_in: String,
+/// How many people log in during a measure: enough that none of them has too many sessions by the end.
+const CROWD: usize = 200;
+
+/// People with accounts, and one of them with a token.
+pub struct People {
+    names: Vec<String>,
     bearer: String,
 }
 
-impl Somebody {
+impl People {
     pub fn register(port: u16) -> Done<Self> {
-        let account = json!({ "username": NAME, "email": "m@example.org", "password": PASSWORD });
-        post(port, "/auth/register", &account.to_string(), 201)?;
-        let log_in = json!({ "username": NAME, "password": PASSWORD }).to_string();
-        let answer: Value = serde_json::from_slice(&post(port, "/auth/token", &log_in, 200)?.body)?;
-        let token = answer["access_token"]
-            .as_str()
-            .ok_or("no token in the answer")?;
-        Ok(Self {
-            log_in,
-            bearer: format!("Bearer {token}"),
-        })
+        let names: Vec<String> = (0..=CROWD)
+            .map(|number| format!("person-{number}"))
+            .collect();
+        for name in &names {
+            let account = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+            post(port, "/auth/register", &account.to_string(), 201)?;
+        }
+        let people = Self {
+            names,
+            bearer: String::new(),
+        };
+        people.returned(port)
+    }
+
+    /// The same people at a server that was started anew, with a token of its own.
+    pub fn returned(mut self, port: u16) -> Done<Self> {
+        self.bearer = format!("Bearer {}", self.log_in(port, 0)?.access);
+        Ok(self)
+    }
+
+    /// Logs one of them in.
+    pub fn log_in(&self, port: u16, number: usize) -> Done<Tokens> {
+        Tokens::of(&post(port, "/auth/token", &self.credentials(number), 200)?)
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// What one of them is called.
+    pub fn name(&self, number: usize) -> &str {
+        &self.names[number]
+    }
+
+    fn credentials(&self, number: usize) -> String {
+        json!({ "username": self.names[number], "password": PASSWORD }).to_string()
     }
 
     fn asks_for_data(&self, port: u16) -> Vec<u8> {
@@ -52,12 +80,37 @@ impl Somebody {
         )
     }
 
-    fn logs_in(&self, port: u16) -> Vec<u8> {
-        wire::request(port, "POST", "/auth/token", &[], &self.log_in)
+    /// Everybody but the one with the token, each logging in.
+    pub fn log_ins(&self, port: u16) -> Vec<Vec<u8>> {
+        let log_in =
+            |number| wire::request(port, "POST", "/auth/token", &[], &self.credentials(number));
+        (1..self.names.len()).map(log_in).collect()
     }
 }
 
-fn post(port: u16, path: &str, body: &str, wanted: u16) -> Done<Answer> {
+/// What somebody signed in holds.
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Tokens {
+    pub fn of(answer: &Answer) -> Done<Self> {
+        let body: Value = serde_json::from_slice(&answer.body)?;
+        let text = |name: &str| {
+            body[name]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or("no token in the answer")
+        };
+        Ok(Self {
+            access: text("access_token")?,
+            refresh: text("refresh_token")?,
+        })
+    }
+}
+
+pub fn post(port: u16, path: &str, body: &str, wanted: u16) -> Done<Answer> {
     let answer = Wire::open(port)?.ask_all(&wire::request(port, "POST", path, &[], body))?;
     if answer.status == wanted {
         Ok(answer)
@@ -67,19 +120,19 @@ fn post(port: u16, path: &str, body: &str, wanted: u16) -> Done<Answer> {
 }
 
 /// Guarded requests beside the bare route.
-pub fn requests(plan: &Plan, server: &Vestibule, somebody: &Somebody) -> Done<()> {
+pub fn requests(plan: &Plan, server: &Vestibule, people: &People) -> Done<()> {
     const CONNECTIONS: usize = 32;
-    let ours = somebody.asks_for_data(server.port);
+    let ours = people.asks_for_data(server.port);
     let answer = Wire::open(server.port)?.ask_all(&ours)?;
     let bare = Bare::start(&answer)?;
-    let theirs = somebody.asks_for_data(bare.port);
+    let theirs = people.asks_for_data(bare.port);
     same(&answer, &Wire::open(bare.port)?.ask_all(&theirs)?)?;
     let until = Until::Passed(plan.turn);
     let (mut rates, mut efforts) = (Vec::new(), Vec::new());
     for _ in 0..plan.turns {
         let before = (server.effort()?, bare.effort()?);
-        let full = drive::without_pause(server.port, &ours, CONNECTIONS, &until)?;
-        let plain = drive::without_pause(bare.port, &theirs, CONNECTIONS, &until)?;
+        let full = drive::without_pause(server.port, &[ours.clone()], CONNECTIONS, &until)?;
+        let plain = drive::without_pause(bare.port, &[theirs.clone()], CONNECTIONS, &until)?;
         let after = (server.effort()?, bare.effort()?);
         rates.push((full.rate(), plain.rate()));
         let each = |seconds: f64, turn: &Turn| seconds / turn.rate();
@@ -118,16 +171,16 @@ fn same(one: &Answer, other: &Answer) -> Done<()> {
 }
 
 /// Logins beside the hashing pool alone.
-pub fn logins(plan: &Plan, server: &Vestibule, somebody: &Somebody) -> Done<()> {
+pub fn logins(plan: &Plan, server: &Vestibule, people: &People) -> Done<()> {
     const CONNECTIONS: usize = 16;
-    let request = somebody.logs_in(server.port);
+    let requests = people.log_ins(server.port);
     let alone = Alone::start()?;
     let mut rates = Vec::new();
     let mut spreads = Vec::new();
     for _ in 0..plan.turns {
         let turn = drive::without_pause(
             server.port,
-            &request,
+            &requests,
             CONNECTIONS,
             &Until::Passed(plan.long_turn),
         )?;
@@ -202,7 +255,7 @@ impl Alone {
                 tasks.spawn(async move {
                     let mut count = 0_u32;
                     while start.elapsed() < time {
-                        let verdict = hashing.verify(password(), Some(stored.clone())).await;
+                        let verdict = hashing.verify(password(), stored.clone()).await;
                         count += u32::from(verdict == Ok(Verdict::Right));
                     }
                     count
@@ -227,14 +280,14 @@ fn threads() -> Done<usize> {
 }
 
 /// Guarded requests at a steady rate, with and without people who log in without pause; and the memory meanwhile.
-pub fn storm(plan: &Plan, server: &Vestibule, somebody: &Somebody) -> Done<()> {
+pub fn storm(plan: &Plan, server: &Vestibule, people: &People) -> Done<()> {
     const RATE: u32 = 200;
-    let request = somebody.asks_for_data(server.port);
+    let request = people.asks_for_data(server.port);
     let mut most = Memory::default();
     let mut late = Vec::new();
     for _ in 0..plan.turns {
         let calm = drive::at_a_rate(server.port, &request, RATE, plan.long_turn)?;
-        let (stormy, memory) = in_a_storm(server, somebody, || {
+        let (stormy, memory) = in_a_storm(server, people, || {
             drive::at_a_rate(server.port, &request, RATE, plan.long_turn)
         })?;
         late.push((quantile(&stormy.took, 990), quantile(&calm.took, 990)));
@@ -260,15 +313,15 @@ pub fn storm(plan: &Plan, server: &Vestibule, somebody: &Somebody) -> Done<()> {
 /// Does something while 64 clients log in without pause.
 fn in_a_storm<T>(
     server: &Vestibule,
-    somebody: &Somebody,
+    people: &People,
     act: impl FnOnce() -> Done<T>,
 ) -> Done<(T, Memory)> {
     const CLIENTS: usize = 64;
-    let request = somebody.logs_in(server.port);
+    let requests = people.log_ins(server.port);
     let over = Arc::new(AtomicBool::new(false));
     let until = Until::Told(Arc::clone(&over));
     thread::scope(|scope| {
-        let logins = scope.spawn(|| drive::without_pause(server.port, &request, CLIENTS, &until));
+        let logins = scope.spawn(|| drive::without_pause(server.port, &requests, CLIENTS, &until));
         let watch = scope.spawn(|| -> Done<Memory> {
             let mut most = Memory::default();
             while !over.load(Ordering::Relaxed) {

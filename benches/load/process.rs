@@ -35,13 +35,25 @@ pub struct Vestibule {
 impl Vestibule {
     /// Starts it in a folder, where its data directory and its log stay.
     pub fn start(folder: &Path) -> Done<Self> {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same without budgets: for what one client would not be let do so often.
+    pub fn start_unlimited(folder: &Path) -> Done<Self> {
+        Self::start_with(folder, &[("VESTIBULE_THROTTLE", "off")])
+    }
+
+    /// The same with settings in the environment.
+    pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Done<Self> {
         let port = free_port()?;
         let log = File::options()
             .create(true)
             .append(true)
             .open(folder.join("log"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-        let command = configured(&mut command, port).current_dir(folder);
+        let command = configured(&mut command, port)
+            .envs(settings.iter().copied())
+            .current_dir(folder);
         let start = Instant::now();
         let server = Server(
             command
@@ -60,6 +72,11 @@ impl Vestibule {
 
     pub fn memory(&self) -> Done<Memory> {
         Memory::of(self.server.0.id())
+    }
+
+    /// Files and connections that it has open.
+    pub fn open_files(&self) -> Done<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.server.0.id()))?.count())
     }
 
     /// Seconds of processor time so far.
@@ -98,7 +115,7 @@ impl Bare {
     }
 }
 
-/// The same for both: nothing is set but the port, and room for the sessions of the one account that all log in with.
+/// The same for both: nothing is set but the port.
 fn configured(command: &mut Command, port: u16) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -106,7 +123,6 @@ fn configured(command: &mut Command, port: u16) -> &mut Command {
             command.env_remove(name);
         }
     }
-    command.env("VESTIBULE_SESSIONS_PER_ACCOUNT", "10000");
     command.env("ROCKET_PORT", port.to_string())
 }
 

@@ -155,4 +155,9 @@ impl AsyncWire {
         }
         Ok(status(&self.bytes))
     }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        extent(&self.bytes).map_or(&[], |extent| &self.bytes[extent.head..extent.end])
+    }
 }

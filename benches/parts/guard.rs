@@ -7,8 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use divan::Bencher;
 use rocket::http::{Accept, Status};
 use vestibule::config::{Algorithm, Origin};
-use vestibule::tokens::ring::Key;
-use vestibule::tokens::{Bearer, Names, Ring, Tokens};
+use vestibule::tokens::{Bearer, Key, Names, Ring, Role, Tokens};
 use vestibule::world::{Chance, Clock};
 
 use crate::scene::{NAME, Scene};
@@ -38,7 +37,7 @@ fn tokens(algorithm: Algorithm) -> Tokens {
         bound: Arc::new(OnceLock::new()),
         configured: Origin::new(false, "127.0.0.1", 8000),
     };
-    let ring = Ring::from_keys(vec![key], algorithm).unwrap();
+    let ring = Ring::from_keys(vec![key], algorithm);
     Tokens::new(ring, names, 900, Clock::Real, Chance::real())
 }
 
@@ -46,6 +45,7 @@ fn minted(tokens: &Tokens) -> String {
     let bearer = Bearer {
         account: "aaaaaaaaaaaaaaaaaaaaaaaaaa",
         username: NAME,
+        role: Role::User,
         version: 1,
         session: "bbbbbbbbbbbbbbbbbbbbbbbbba",
         auth_time: 0,

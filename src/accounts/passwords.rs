@@ -23,13 +23,18 @@ pub fn length_fault(password: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether somebody can have this password: not empty, and no longer than registration takes. A short one may have come
+/// with its account from elsewhere.
+pub fn may_be_tried(password: &str) -> bool {
+    (1..=128).contains(&password.chars().count())
+}
+
 /// Why a password is too easy to guess, if so. `context` is what a guesser knows of the person: username, address.
 /// Takes milliseconds.
 pub fn weakness(password: &str, context: &[String]) -> Option<&'static str> {
     let known = known_words(context);
     let inputs: Vec<&str> = known.iter().map(String::as_str).collect();
-    let rest = without(password, &known);
-    if rest.len() < password.len() {
+    if let Some(rest) = without(password, &known) {
         // What remains must carry the password by itself.
         return is_weak(&rest, &inputs).then_some(
             "Built on your name, your address or ours, which is what guessers try first. Use a few unrelated words.",
@@ -48,8 +53,11 @@ pub fn weakness(password: &str, context: &[String]) -> Option<&'static str> {
 /// Judges the beginning alone: every further character only adds guesses, while the work grows with the square of
 /// the length (128 characters with many look-alikes took 0.6 s).
 fn is_weak(password: &str, inputs: &[&str]) -> bool {
-    let beginning = Zeroizing::new(password.chars().take(JUDGED).collect::<String>());
-    zxcvbn(&beginning, inputs).guesses() < GUESSES
+    zxcvbn(&beginning(password), inputs).guesses() < GUESSES
+}
+
+fn beginning(password: &str) -> Zeroizing<String> {
+    Zeroizing::new(password.chars().take(JUDGED).collect())
 }
 
 /// On a list of used passwords, as it is or with a letter or two replaced.
@@ -58,7 +66,7 @@ fn is_common(password: &str) -> bool {
         ThisIsACommonPassword, ThisIsATop10Password, ThisIsATop100Password,
         ThisIsSimilarToACommonlyUsedPassword,
     };
-    let judged = zxcvbn(password, &[]);
+    let judged = zxcvbn(&beginning(password), &[]);
     matches!(
         judged.feedback().and_then(|feedback| feedback.warning()),
         Some(
@@ -74,7 +82,7 @@ fn is_common(password: &str) -> bool {
 fn known_words(context: &[String]) -> Vec<String> {
     let mut words: Vec<String> = OUR_WORDS.iter().map(|word| (*word).to_owned()).collect();
     for text in context {
-        let text = text.to_lowercase();
+        let text = in_lower_case(text);
         words.extend(text.split(['@', '.', '+']).map(str::to_owned));
         words.extend(text.split('@').map(str::to_owned));
         words.push(text);
@@ -86,18 +94,22 @@ fn known_words(context: &[String]) -> Vec<String> {
     words
 }
 
-/// The password in lower case with every known word cut out.
-fn without(password: &str, known: &[String]) -> Zeroizing<String> {
-    let lower = Zeroizing::new(password.to_lowercase());
+/// The password in lower case with every known word cut out; `None` where none stands in it.
+fn without(password: &str, known: &[String]) -> Option<Zeroizing<String>> {
+    let lower = Zeroizing::new(in_lower_case(password));
     let rest = known.iter().fold(lower.clone(), |rest, word| {
         Zeroizing::new(rest.replace(word.as_str(), ""))
     });
-    // Where nothing was cut, the original counts, with its capitals.
-    if rest.len() == lower.len() {
-        Zeroizing::new(password.to_owned())
-    } else {
-        rest
-    }
+    (rest != lower).then_some(rest)
+}
+
+/// Letter by letter. One that becomes two, such as the Turkish İ, stays: it would count twice.
+fn in_lower_case(text: &str) -> String {
+    let lower = |c: char| {
+        let mut lower = c.to_lowercase();
+        lower.next().filter(|_| lower.next().is_none()).unwrap_or(c)
+    };
+    text.chars().map(lower).collect()
 }
 
 #[cfg(test)]
@@ -149,6 +161,8 @@ mod tests {
             assert!(judged(built).unwrap().contains("Built on"), "{built}");
         }
         assert_eq!(judged("marguerite quartz balloon tundra"), None);
+        // A capital that becomes two letters does not make up for the name that was cut out.
+        assert!(judged("0AİaAbD").is_some() && judged("marguerite0AİaAbD").is_some());
     }
 
     #[test]

@@ -49,10 +49,15 @@ pub fn email_key(email: &str) -> String {
         .rsplit_once('@')
         .map(|(local, domain)| (local, domain_key(domain)))
     {
-        Some((local, Some(domain))) => format!("{}@{domain}", local.to_lowercase()),
+        Some((local, Some(domain))) => format!("{}@{domain}", in_lower_case(local)),
         // No address of anybody's, so only its being the same every time counts.
-        _ => email.to_lowercase(),
+        _ => in_lower_case(email),
     }
+}
+
+/// Greek has two small letters for one capital, and which one it becomes would depend on what stands beside it.
+fn in_lower_case(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ")
 }
 
 /// A domain in the form that DNS knows (UTS 46); `None` for what is none, such as a number that means an address.
@@ -148,6 +153,9 @@ mod tests {
             email_key("a@München.example"),
             email_key("a@xn--mnchen-3ya.example")
         );
+        for other in ["νικοσ@example.org", "ΝΙΚΟΣ@example.org"] {
+            assert_eq!(email_key("νικος@example.org"), email_key(other));
+        }
         for twin in [
             "\u{212A}elvin@example.org",
             "\u{130}ris@example.org",

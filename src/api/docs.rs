@@ -2,28 +2,33 @@
 
 use rocket::http::Status;
 use rocket::{State, get};
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{
     Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Server};
+use utoipa::openapi::{Content, Object, OpenApi as Document, Ref, RefOr, Response, Server, Type};
 use utoipa::{Modify, OpenApi};
 
-use super::{account, health, jwks, secure_data, sessions, token};
+use super::{
+    account, address, changes, confirm, events, health, jwks, leaving, letters, secure_data,
+    sessions, token,
+};
 use crate::error::Error;
 use crate::guard::Visitor;
 use crate::view::{Answer, Page, Problem, Site, Static, swagger_file};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Vestibule", description = "Register, log in, get a token, reach what is secured.",
+    info(title = "Vestibule",
+        description = "Register, log in, get a token, reach what is secured. A method that is not listed is answered 405 with `Allow`.",
         license(name = "MIT or Apache-2.0")),
-    paths(account::register, token::submit, jwks::show, sessions::log_out, sessions::list, sessions::end, sessions::end_others, account::me, secure_data::show, health::live, health::ready),
+    paths(account::register, token::submit, jwks::show, sessions::log_out, sessions::list, sessions::end, sessions::end_others, account::me, letters::ask_to_verify, letters::verify, letters::ask_to_reset, letters::reset, confirm::submit, changes::password, changes::username, events::list, address::ask, address::confirm, address::undo, leaving::everything, leaving::leave, secure_data::show, health::live, health::ready),
     components(schemas(Problem)),
     modifiers(&Problems)
 )]
 struct Api;
 
-/// Every error has the same body: said here once for all.
+/// Every error has the same body, and some a header: said here once for all.
 struct Problems;
 
 impl Modify for Problems {
@@ -40,10 +45,25 @@ impl Modify for Problems {
                     response
                         .content
                         .insert("application/problem+json".into(), RefOr::T(problem));
+                    match status.as_str() {
+                        "401" => say(response, "WWW-Authenticate", "How to prove who is calling."),
+                        "429" | "503" => say(response, "Retry-After", "Seconds to wait."),
+                        _ => {}
+                    }
                 }
             }
         }
     }
+}
+
+fn say(response: &mut Response, name: &str, meaning: &str) {
+    let text = Object::with_type(Type::String);
+    let header = HeaderBuilder::new()
+        .schema(Some(text))
+        .description(Some(meaning));
+    response
+        .headers
+        .insert(name.into(), RefOr::T(header.build()));
 }
 
 /// The document, for a service mounted at `base`.

@@ -13,24 +13,27 @@ use utoipa::ToSchema;
 
 use crate::sessions::Sessions;
 
-/// How long verifiers may keep the keys, in seconds. A new key is published long before it signs.
+/// How long verifiers may keep the keys, in seconds. Well below the day for which a key is published before it signs.
 const KEEP: u32 = 300;
 
 /// A set of public keys (RFC 7517 section 5).
 #[derive(Serialize, ToSchema)]
 pub struct KeySet {
     /// JWKs. Keys of HS256 are secret and not among them.
+    #[schema(value_type = Vec<Object>)]
     keys: Vec<serde_json::Value>,
 }
 
 /// The set as a response that caches may keep and ask about.
 pub struct Published(String);
 
-/// The public keys of our tokens.
+/// The public keys of our tokens: the one that signs, the next one, which is published a day before it signs, and
+/// those whose last tokens have not expired yet.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "jwks", tag = "tokens",
     responses(
-        (status = 200, description = "The keys.", body = KeySet),
+        (status = 200, description = "The keys.", body = KeySet, content_type = "application/jwk-set+json",
+            headers(("ETag" = String, description = "Changes when the keys do."), ("Cache-Control" = String, description = "How long they may be kept."))),
         (status = 304, description = "They are the ones that you have."),
         (status = 400, description = "The request breaks HTTP.")
     )

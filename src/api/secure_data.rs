@@ -23,9 +23,11 @@ pub struct SecureData {
 #[utoipa::path(
     get, path = "/secure-data", operation_id = "secure_data", tag = "secured", security(("password" = []), ("token" = [])),
     responses(
-        (status = 200, description = "The data.", body = SecureData),
+        (status = 200, description = "The data.", content((SecureData = "application/json"), (String = "text/html"))),
+        (status = 303, description = "A browser without a token is led to the login page and back."),
         (status = 400, description = "The request breaks HTTP."),
-        (status = 401, description = "No token, or none that is good.")
+        (status = 401, description = "No token, or none that is good."),
+        (status = 503, description = "Which sessions have ended is not known right now.")
     )
 )]
 #[get("/secure-data")]

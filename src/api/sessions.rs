@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::accounts::Accounts;
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{self, Caller, Here};
+use crate::guard::{self, Caller, Fresh, Here};
 use crate::sessions::why_in_words;
 use crate::store::sessions::Session;
 use crate::view::{Answer, Site};
@@ -32,9 +32,11 @@ pub struct SessionAnswer {
     expires_at: i64,
     /// When it ended, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ended_at: Option<i64>,
     /// Why it ended, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ended_why: Option<&'static str>,
 }
 
@@ -127,13 +129,15 @@ fn told(session: Session, current: &str) -> SessionAnswer {
 }
 
 /// End one of one's own sessions.
+///
+/// Wants a password that was proven within ten minutes: see `/auth/confirm`.
 #[utoipa::path(
     delete, path = "/auth/sessions/{id}", operation_id = "end_session", tag = "sessions", security(("password" = []), ("token" = [])),
     params(("id" = String, Path, description = "Which.")),
     responses(
         (status = 200, description = "It ended.", body = Done),
         (status = 400, description = "The request breaks HTTP."),
-        (status = 401, description = "No token, or none that is good."),
+        (status = 401, description = "No token, none that is good, or the password was proven too long ago."),
         (status = 403, description = "Sent by another site."),
         (status = 404, description = "There is none of that name that goes on, or it is somebody else's."),
         (status = 503, description = "The database does not answer.")
@@ -142,12 +146,12 @@ fn told(session: Session, current: &str) -> SessionAnswer {
 #[delete("/auth/sessions/<id>")]
 pub async fn end(
     _here: Here,
-    caller: Caller,
+    fresh: Fresh,
     id: &str,
     client: &Client,
     accounts: &State<Accounts>,
 ) -> Result<Answer<Done>, Error> {
-    accounts.end_session(caller.id(), id, client).await?;
+    accounts.end_session(&fresh.recent, id, client).await?;
     Ok(Answer(
         Status::Ok,
         Done {
@@ -158,12 +162,14 @@ pub async fn end(
 }
 
 /// End all of one's own sessions but this one.
+///
+/// Wants a password that was proven within ten minutes: see `/auth/confirm`.
 #[utoipa::path(
     delete, path = "/auth/sessions", operation_id = "end_other_sessions", tag = "sessions", security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "They ended.", body = Done),
         (status = 400, description = "The request breaks HTTP."),
-        (status = 401, description = "No token, or none that is good."),
+        (status = 401, description = "No token, none that is good, or the password was proven too long ago."),
         (status = 403, description = "Sent by another site."),
         (status = 503, description = "The database does not answer.")
     )
@@ -171,13 +177,11 @@ pub async fn end(
 #[delete("/auth/sessions")]
 pub async fn end_others(
     _here: Here,
-    caller: Caller,
+    fresh: Fresh,
     client: &Client,
     accounts: &State<Accounts>,
 ) -> Result<Answer<Done>, Error> {
-    let ended = accounts
-        .end_other_sessions(caller.id(), caller.session(), client)
-        .await?;
+    let ended = accounts.end_other_sessions(&fresh.recent, client).await?;
     Ok(Answer(
         Status::Ok,
         Done {

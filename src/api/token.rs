@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::accounts::{Accounts, Credentials};
+use crate::accounts::{Accounts, Credentials, Door};
 use crate::client::Client;
 use crate::error::Error;
 use crate::guard::{Body, Fields, Kinds, Posted, Query};
@@ -17,16 +17,16 @@ use crate::view::Answer;
 #[derive(ToSchema)]
 pub struct TokenRequest {
     /// `password`, which is also what its absence means, or `refresh_token`.
-    #[schema(example = "password")]
+    #[schema(nullable = false, example = "password")]
     grant_type: Option<String>,
     /// The username or the address, for `password`.
-    #[schema(example = "marguerite")]
+    #[schema(nullable = false, example = "marguerite")]
     username: Option<String>,
     /// The password, for `password`.
-    #[schema(value_type = Option<String>, format = "password", example = "quartz balloon tundra")]
+    #[schema(value_type = Option<String>, nullable = false, format = "password", example = "quartz balloon tundra")]
     password: Option<Zeroizing<String>>,
     /// The refresh token, for `refresh_token`.
-    #[schema(value_type = Option<String>, format = "password")]
+    #[schema(value_type = Option<String>, nullable = false, format = "password")]
     refresh_token: Option<Zeroizing<String>>,
 }
 
@@ -73,6 +73,7 @@ pub struct TokenAnswer {
         (status = 413, description = "The body is too large."),
         (status = 415, description = "The body is neither a form nor JSON."),
         (status = 422, description = "A field needs another value."),
+        (status = 429, description = "Too many attempts failed, or too many were right within an hour, for this name or from this network. `Retry-After` says when to try again."),
         (status = 503, description = "Too busy, or the database does not answer.")
     )
 )]
@@ -89,13 +90,20 @@ pub async fn submit(
             let name = given("username", body.username)?;
             let password = given("password", body.password)?;
             accounts
-                .log_in(Credentials { name, password }, client)
+                .log_in(
+                    Credentials {
+                        name,
+                        password,
+                        door: Door::Api,
+                    },
+                    client,
+                )
                 .await?
                 .granted
         }
         Some("refresh_token") => {
             let token = given("refresh_token", body.refresh_token)?;
-            accounts.refresh(&token, client).await?
+            Box::pin(accounts.refresh(&token, client)).await?
         }
         Some(_) => return Err(Error::UnsupportedGrant),
     };

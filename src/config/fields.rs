@@ -1,10 +1,4 @@
-//! Every setting by name: what is documented, what is refused as unknown, and what is in force.
-
-use rocket::Config;
-use rocket::figment::value::{Dict, Value};
-use rocket::figment::{Figment, Metadata};
-
-use super::{Fault, Settings, TABLE};
+//! Every setting: its name, what holds when nobody says anything, and what it does.
 
 /// A setting as the documentation tells of it.
 pub struct Field {
@@ -55,8 +49,8 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "database_connections",
-        "8",
-        "Connections to the database that this process opens at most.",
+        "4 to SQLite, 8 to PostgreSQL",
+        "Connections to the database that this process opens at most; on PostgreSQL two more hear of other instances.",
     ),
     secret(
         "server_secret",
@@ -133,7 +127,7 @@ pub const FIELDS: &[Field] = &[
     field("hash_passes", "2", "Argon2id passes for new passwords."),
     field(
         "hash_threads",
-        "as many as cores",
+        "as many as cores and memory allow",
         "Threads that hash passwords; each keeps hash_memory_kib.",
     ),
     field(
@@ -141,198 +135,94 @@ pub const FIELDS: &[Field] = &[
         "256",
         "Passwords that may wait for a thread; one more is answered 503.",
     ),
+    field(
+        "registration",
+        "open",
+        "Who may make an account: open is everybody, invite those with an invitation, closed nobody.",
+    ),
+    field(
+        "throttle",
+        "on",
+        "Limits against guessing: on, or off for tests.",
+    ),
+    field(
+        "failures_per_name",
+        "5",
+        "Wrong passwords for one name, known or not, before each makes the next wait, 1 to 100.",
+    ),
+    field(
+        "failures_per_address",
+        "20",
+        "The same from one address (IPv6: one /64), 1 to 10000.",
+    ),
+    field(
+        "failures_per_network",
+        "100",
+        "The same from one network (IPv4 /24, IPv6 /48), 1 to 100000.",
+    ),
+    field(
+        "longest_wait_minutes",
+        "15",
+        "Waits grow from a second up to this, 1 to 60 minutes.",
+    ),
+    field(
+        "failures_per_account",
+        "100",
+        "Wrong passwords in a row after which an account takes no stranger's password, 10 to 100.",
+    ),
+    field(
+        "sign_ins_per_account",
+        "120",
+        "Right passwords in an hour for one account, 1 to 100000.",
+    ),
+    field(
+        "sign_ins_per_address",
+        "1200",
+        "The same from one address (IPv6: one /64), 1 to 100000.",
+    ),
+    field(
+        "sign_ins_per_network",
+        "6000",
+        "The same from one network (IPv4 /24, IPv6 /48), 1 to 100000.",
+    ),
+    field(
+        "registrations_per_address",
+        "20",
+        "New accounts tried in an hour from one address (IPv6: one /64), 1 to 3600.",
+    ),
+    field(
+        "registrations_per_network",
+        "100",
+        "New accounts tried in an hour from one network (IPv4 /24, IPv6 /48), 1 to 3600.",
+    ),
+    secret(
+        "smtp_url",
+        "none: letters wait",
+        "The mail server: smtps://USER:PASSWORD@HOST, smtp+starttls://… or, on this machine only, smtp://….",
+    ),
+    field(
+        "mail_from",
+        "none",
+        "Who letters are from, such as Vestibule <login@example.org>.",
+    ),
+    field(
+        "verify_email",
+        "optional with smtp_url, else off",
+        "Whether addresses are confirmed by letter: off, optional, or required before anybody may sign in.",
+    ),
+    field(
+        "verify_hours",
+        "24",
+        "How long a link that confirms an address is good, 1 to 168 hours.",
+    ),
+    field(
+        "code_minutes",
+        "10",
+        "How long a link for a new password and every code are good, 5 to 60 minutes.",
+    ),
+    field(
+        "letters_per_address",
+        "5",
+        "Letters in an hour that may be asked for to one address, whoever asks, 1 to 100.",
+    ),
 ];
-
-/// Refuses a name that is no setting, with the nearest that is.
-pub(super) fn refuse_unknown(figment: &Figment) -> Result<(), Fault> {
-    refuse_misplaced(figment)?;
-    let Ok(table) = figment.find_value(TABLE) else {
-        return Ok(());
-    };
-    let Some(table) = table.as_dict() else {
-        return Err(Fault(
-            "[default.vestibule] must be a table of settings.".into(),
-        ));
-    };
-    for name in table.keys() {
-        if !known_names().any(|known| known == *name) {
-            let from = figment
-                .find_metadata(&format!("{TABLE}.{name}"))
-                .map(|from| format!(" ({})", place(from, name)))
-                .unwrap_or_default();
-            let near = nearest(name)
-                .map(|near| format!(" Did you mean {near}?"))
-                .unwrap_or_default();
-            return Err(Fault(format!(
-                "There is no setting {name}{from}.{near}\n`vestibule settings --all` lists them."
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a table that figment would leave aside without a word: `[vestibule]`, which is a profile to it, and
-/// misspelt names beside ours and Rocket's.
-fn refuse_misplaced(figment: &Figment) -> Result<(), Fault> {
-    if figment.profiles().any(|profile| profile == TABLE) {
-        return Err(Fault(
-            "Rocket.toml has [vestibule]. Write [default.vestibule].".into(),
-        ));
-    }
-    let known = [TABLE, "address", "port", "tls", "workers", "limits"];
-    let Ok(top) = figment.extract::<Dict>() else {
-        return Ok(());
-    };
-    for name in top.keys() {
-        let near = known
-            .iter()
-            .find(|known| *name != **known && strsim::jaro_winkler(name, known) > 0.93);
-        if let Some(near) = near {
-            return Err(Fault(format!(
-                "There is no setting {name}. Did you mean {near}?"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn known_names() -> impl Iterator<Item = String> {
-    FIELDS.iter().flat_map(|field| {
-        let file = field.secret.then(|| format!("{}_file", field.name));
-        std::iter::once(field.name.to_owned()).chain(file)
-    })
-}
-
-fn nearest(name: &str) -> Option<String> {
-    known_names()
-        .map(|known| (strsim::jaro_winkler(name, &known), known))
-        .filter(|(similar, _)| *similar > 0.7)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| known)
-}
-
-/// Where a value was written, as an operator would say it.
-pub(super) fn place(from: &Metadata, name: &str) -> String {
-    match from.source.as_ref().and_then(|source| source.file_path()) {
-        Some(path) => path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
-        None if from.name.contains("environment") => {
-            format!("VESTIBULE_{} in the environment", name.to_ascii_uppercase())
-        }
-        None => from.name.to_string(),
-    }
-}
-
-/// One line of `vestibule settings`.
-pub struct InForce {
-    /// The setting.
-    pub name: &'static str,
-    /// Its value, masked where secret.
-    pub value: String,
-    /// Where it comes from.
-    pub source: String,
-}
-
-/// Rocket's own settings that an operator looks for beside ours.
-const ROCKETS: &[&str] = &["address", "port", "tls"];
-
-/// Every setting with its value and where it comes from; then Rocket's own address, port and TLS. Secrets are masked.
-pub fn in_force(figment: &Figment) -> Vec<InForce> {
-    let settings = Settings::read(figment).ok().zip(figment.extract().ok());
-    let by_default = |field: &Field| {
-        let worked_out = settings
-            .as_ref()
-            .and_then(|(settings, rocket)| worked_out(field.name, settings, rocket));
-        InForce {
-            name: field.name,
-            value: worked_out.unwrap_or(field.default.into()),
-            source: "default".into(),
-        }
-    };
-    let ours = FIELDS
-        .iter()
-        .map(|field| said(figment, field).unwrap_or_else(|| by_default(field)));
-    let rockets = ROCKETS.iter().map(|name| InForce {
-        name,
-        value: figment
-            .find_value(name)
-            .map_or("none".into(), |value| rockets(name, &value)),
-        source: figment
-            .find_metadata(name)
-            .map_or("default".into(), |from| rockets_place(from, name)),
-    });
-    ours.chain(rockets).collect()
-}
-
-/// A setting that somebody gave, by itself or by file.
-fn said(figment: &Figment, field: &Field) -> Option<InForce> {
-    let key = format!("{TABLE}.{}", field.name);
-    let by_file = format!("{key}_file");
-    let (key, name) = match field.secret && figment.contains(&by_file) {
-        true => (by_file, format!("{}_file", field.name)),
-        false => (key, field.name.to_owned()),
-    };
-    let value = figment.find_value(&key).ok()?;
-    Some(InForce {
-        name: field.name,
-        value: if field.secret {
-            "********".into()
-        } else {
-            written(&value)
-        },
-        source: figment
-            .find_metadata(&key)
-            .map(|from| place(from, &name))
-            .unwrap_or_default(),
-    })
-}
-
-/// What a default comes to, where it is more than a constant.
-fn worked_out(name: &str, settings: &Settings, rocket: &Config) -> Option<String> {
-    let origin = || {
-        settings
-            .public_url
-            .clone()
-            .unwrap_or_else(|| Settings::bound_origin(rocket))
-            .to_string()
-    };
-    let in_data_dir = |file| settings.data_dir.join(file).display().to_string();
-    match name {
-        "database_url" => Some(in_data_dir("vestibule.db")),
-        "server_secret" => Some(in_data_dir("server-secret")),
-        "issuer" => Some(origin()),
-        "audience" => Some(settings.issuer.clone().unwrap_or_else(origin)),
-        "hash_threads" => Some(settings.hashing.threads.to_string()),
-        "log" => Some(settings.log.name().to_owned()),
-        _ => None,
-    }
-}
-
-/// TLS holds paths, and may hold a key: only whether it is there.
-fn rockets(name: &str, value: &Value) -> String {
-    match (name, value) {
-        ("tls", Value::Empty(..)) => "off".into(),
-        ("tls", _) => "on".into(),
-        _ => written(value),
-    }
-}
-
-fn rockets_place(from: &Metadata, name: &str) -> String {
-    match place(from, name) {
-        environment if environment.contains("environment") => {
-            format!("ROCKET_{} in the environment", name.to_ascii_uppercase())
-        }
-        default if default.starts_with("rocket::Config") => "default".into(),
-        other => other,
-    }
-}
-
-fn written(value: &Value) -> String {
-    match value {
-        Value::String(_, text) => text.clone(),
-        other => serde_json::to_string(other).unwrap_or_default(),
-    }
-}

@@ -2,17 +2,24 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
 
-use super::{Algorithm, Fault, HashSettings, LogFormat, Origin, Secret, SessionSettings, Settings};
+use super::database::{checked_database, embedded_url};
+use super::{
+    Algorithm, Fault, HashSettings, LetterSettings, LogFormat, Origin, RegistrationMode, Secret,
+    SessionSettings, Settings, Switch, ThrottleSettings, VerifyEmail, mail,
+};
+use crate::hashing::memory::of_this_machine;
 
 /// Seconds.
 const DAY: i64 = 86_400;
+
+/// What the process takes beside hashing.
+const BASE_KIB: u64 = 64 * 1024;
 
 /// The settings as they stand in files and the environment, before anything is checked.
 #[derive(Deserialize)]
@@ -22,7 +29,7 @@ pub(super) struct Raw {
     database_url: Option<String>,
     database_url_file: Option<PathBuf>,
     database_insecure: bool,
-    database_connections: u32,
+    database_connections: Option<u32>,
     server_secret: Option<String>,
     server_secret_file: Option<PathBuf>,
     public_url: Option<String>,
@@ -43,6 +50,25 @@ pub(super) struct Raw {
     hash_passes: u32,
     hash_threads: Option<usize>,
     hash_queue: usize,
+    registration: RegistrationMode,
+    throttle: Switch,
+    failures_per_name: u32,
+    failures_per_address: u32,
+    failures_per_network: u32,
+    longest_wait_minutes: i64,
+    failures_per_account: i64,
+    sign_ins_per_account: u32,
+    sign_ins_per_address: u32,
+    sign_ins_per_network: u32,
+    registrations_per_address: u32,
+    registrations_per_network: u32,
+    smtp_url: Option<String>,
+    smtp_url_file: Option<PathBuf>,
+    mail_from: Option<String>,
+    verify_email: Option<VerifyEmail>,
+    verify_hours: i64,
+    code_minutes: i64,
+    letters_per_address: u32,
 }
 
 impl Default for Raw {
@@ -52,7 +78,7 @@ impl Default for Raw {
             database_url: None,
             database_url_file: None,
             database_insecure: false,
-            database_connections: 8,
+            database_connections: None,
             server_secret: None,
             server_secret_file: None,
             public_url: None,
@@ -73,6 +99,25 @@ impl Default for Raw {
             hash_passes: 2,
             hash_threads: None,
             hash_queue: 256,
+            registration: RegistrationMode::Open,
+            throttle: Switch::On,
+            failures_per_name: 5,
+            failures_per_address: 20,
+            failures_per_network: 100,
+            longest_wait_minutes: 15,
+            failures_per_account: 100,
+            sign_ins_per_account: 120,
+            sign_ins_per_address: 1200,
+            sign_ins_per_network: 6000,
+            registrations_per_address: 20,
+            registrations_per_network: 100,
+            smtp_url: None,
+            smtp_url_file: None,
+            mail_from: None,
+            verify_email: None,
+            verify_hours: 24,
+            code_minutes: 10,
+            letters_per_address: 5,
         }
     }
 }
@@ -80,6 +125,21 @@ impl Default for Raw {
 impl Raw {
     /// Checks everything that can be checked without looking at the world.
     pub(super) fn check(self, debug: bool) -> Result<Settings, Fault> {
+        let (throttle, threads) = (self.throttle()?, self.threads());
+        let smtp_url = one_of("smtp_url", self.smtp_url, self.smtp_url_file)?;
+        let mail = mail::checked(smtp_url, self.mail_from)?;
+        within("verify_hours", "hours", self.verify_hours, 1, 168)?;
+        within("code_minutes", "minutes", self.code_minutes, 5, 60)?;
+        // Without a mail server nobody would get the letter.
+        let usual = match mail {
+            Some(_) => VerifyEmail::Optional,
+            None => VerifyEmail::Off,
+        };
+        let letters = LetterSettings {
+            verify: self.verify_email.unwrap_or(usual),
+            verify_life: self.verify_hours * 3_600,
+            code_life: self.code_minutes * 60,
+        };
         let database_url = one_of("database_url", self.database_url, self.database_url_file)?;
         let embedded = database_url.is_none();
         let database_url = match database_url {
@@ -120,23 +180,27 @@ impl Raw {
             1,
             3600,
         )?;
-        within(
-            "database_connections",
-            "connections",
-            self.database_connections,
-            1,
-            1000,
-        )?;
+        // SQLite reads with what two cores can use and writes with one; each connection costs memory.
+        let usual = if database_url.reveal().starts_with("sqlite:") {
+            4
+        } else {
+            8
+        };
+        let connections = self.database_connections.unwrap_or(usual);
+        within("database_connections", "connections", connections, 1, 1000)?;
         within("hash_memory_kib", "KiB", self.hash_memory_kib, 8, 1_048_576)?;
         within("hash_passes", "passes", self.hash_passes, 1, 1000)?;
-        let threads = self.hash_threads.unwrap_or_else(cores);
         within("hash_threads", "threads", threads, 1, 1024)?;
         within("hash_queue", "waiting", self.hash_queue, 1, 1_000_000)?;
         Ok(Settings {
+            throttle,
+            mail,
+            registration: self.registration,
+            letters,
             data_dir: self.data_dir,
             database_url,
             embedded,
-            database_connections: self.database_connections,
+            database_connections: connections,
             server_secret,
             public_url: self
                 .public_url
@@ -175,24 +239,83 @@ impl Raw {
     }
 }
 
+/// An address's share of the hashing queue. All threads have work with it, and seven others find room.
+fn share(queue: usize, threads: usize) -> usize {
+    (queue / 8).max(threads.saturating_mul(2))
+}
+
+impl Raw {
+    fn threads(&self) -> usize {
+        self.hash_threads.unwrap_or_else(|| {
+            affordable(cores(), self.hash_memory_kib, of_this_machine().limit_kib)
+        })
+    }
+
+    fn throttle(&self) -> Result<ThrottleSettings, Fault> {
+        let count = |name, value, most| within(name, "in number", value, 1, most);
+        count("failures_per_name", self.failures_per_name, 100)?;
+        count("failures_per_address", self.failures_per_address, 10_000)?;
+        count("failures_per_network", self.failures_per_network, 100_000)?;
+        count("sign_ins_per_account", self.sign_ins_per_account, 100_000)?;
+        count("sign_ins_per_address", self.sign_ins_per_address, 100_000)?;
+        count("sign_ins_per_network", self.sign_ins_per_network, 100_000)?;
+        count(
+            "registrations_per_address",
+            self.registrations_per_address,
+            3600,
+        )?;
+        count(
+            "registrations_per_network",
+            self.registrations_per_network,
+            3600,
+        )?;
+        count("letters_per_address", self.letters_per_address, 100)?;
+        within(
+            "longest_wait_minutes",
+            "minutes",
+            self.longest_wait_minutes,
+            1,
+            60,
+        )?;
+        // No more than NIST SP 800-63B section 3.2.2 allows.
+        within(
+            "failures_per_account",
+            "in number",
+            self.failures_per_account,
+            10,
+            100,
+        )?;
+        Ok(ThrottleSettings {
+            on: self.throttle == Switch::On,
+            per_name: self.failures_per_name,
+            per_address: self.failures_per_address,
+            per_network: self.failures_per_network,
+            longest_wait: self.longest_wait_minutes * 60,
+            per_account: self.failures_per_account,
+            at_once: u32::try_from(share(self.hash_queue, self.threads())).unwrap_or(u32::MAX),
+            sign_ins_per_account: self.sign_ins_per_account,
+            sign_ins_per_address: self.sign_ins_per_address,
+            sign_ins_per_network: self.sign_ins_per_network,
+            registrations_per_address: self.registrations_per_address,
+            registrations_per_network: self.registrations_per_network,
+            letters_per_address: self.letters_per_address,
+        })
+    }
+}
+
+/// As many threads as cores, as far as three quarters of the memory that this process may have reach for them: a
+/// container with many cores and a small limit must not be ended by the system in a rush.
+fn affordable(cores: usize, kib_each: u32, limit_kib: Option<u64>) -> usize {
+    let Some(limit) = limit_kib else {
+        return cores;
+    };
+    let room = limit.saturating_sub(BASE_KIB) / 4 * 3;
+    let threads = usize::try_from(room / u64::from(kib_each.max(1))).unwrap_or(cores);
+    threads.clamp(1, cores.max(1))
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn embedded_url(data_dir: &Path) -> String {
-    // Absolute, or "a:b" would read as a host and a port; escaped, since a path may hold what means something in a URL.
-    let folder = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let path = folder.join("vestibule.db");
-    let path: String = path.to_string_lossy().bytes().map(escaped).collect();
-    format!("sqlite://{path}?mode=rwc")
-}
-
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
 }
 
 fn one_of(
@@ -216,59 +339,6 @@ fn one_of(
         },
         (None, None) => Ok(None),
     }
-}
-
-fn checked_database(url: Secret, insecure: bool) -> Result<Secret, Fault> {
-    let scheme = url.reveal().split(':').next().unwrap_or_default();
-    match scheme {
-        "sqlite" => Ok(url),
-        "postgres" | "postgresql" => {
-            if insecure || postgres_is_safe(url.reveal()) {
-                return Ok(url);
-            }
-            Err(Fault(
-                "The PostgreSQL is on another machine, and its connection would not be verified.\n\
-                 Add sslmode=verify-full to database_url (and sslrootcert=… for a private authority),\n\
-                 or accept the risk under [default.vestibule]:\n    database_insecure = true"
-                    .into(),
-            ))
-        }
-        _ => Err(Fault(
-            "database_url must begin with postgres:// or sqlite:.".into(),
-        )),
-    }
-}
-
-/// Not `db.localhost`: that may be asked of a name server.
-fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-/// A socket, a loopback host, or a connection that verifies both certificate and name.
-fn postgres_is_safe(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else {
-        return false;
-    };
-    let option = |names: &[&str]| {
-        url.query_pairs()
-            .filter(|(name, _)| names.contains(&name.as_ref()))
-            .map(|(_, value)| value.into_owned())
-            .last()
-    };
-    // What libpq's environment variables could redirect counts as another machine.
-    let host = option(&["host", "hostaddr"])
-        .or_else(|| url.host_str().map(str::to_owned))
-        .unwrap_or_default();
-    let verified = option(&["sslmode", "ssl-mode"]).is_some_and(|mode| mode == "verify-full");
-    verified
-        || host.starts_with('/')
-        || host.starts_with("%2F")
-        || host.starts_with("%2f")
-        || is_this_machine(&host)
 }
 
 fn checked_origin(url: &str) -> Result<Origin, Fault> {
@@ -312,25 +382,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distant_postgres_must_be_verified() {
-        let url = |text: &str| postgres_is_safe(text);
-        assert!(
-            url("postgres://u@127.0.0.1/db")
-                && url("postgres://u@localhost/db")
-                && url("postgres://u@[::1]/db")
-        );
-        assert!(
-            url("postgres:///db?host=/run/postgresql")
-                && url("postgres://u@db.example/db?sslmode=verify-full")
-        );
-        assert!(
-            !url("postgres://u@db.example/db")
-                && !url("postgres://u@db.example/db?sslmode=require")
-        );
-        assert!(!url("postgres://u@db.localhost/db"));
-        assert!(!url("postgres:///db") && !url("postgres://u@localhost/db?host=db.example"));
-        assert!(!url(
-            "postgres://u@db.example/db?sslmode=verify-full&sslmode=disable"
-        ));
+    fn hashing_takes_as_many_threads_as_cores_and_memory_allow() {
+        let gib = Some(1024 * 1024);
+        assert_eq!(affordable(4, 19_456, gib), 4);
+        assert_eq!(affordable(64, 19_456, gib), 37);
+        assert_eq!(affordable(64, 19_456, None), 64);
+        assert_eq!(affordable(64, 1_048_576, gib), 1);
+        assert_eq!(affordable(2, 0, Some(0)), 1);
     }
 }

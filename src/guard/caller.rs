@@ -11,7 +11,7 @@ use super::refuse;
 use crate::error::Error;
 use crate::log::Log;
 use crate::sessions::Sessions;
-use crate::tokens::{Claims, Refusal};
+use crate::tokens::{Claims, Refusal, Role};
 use crate::view::Arrival;
 
 /// Somebody who has proven who they are: a good access token as Bearer, else in the cookie. Asks no database, except
@@ -20,32 +20,49 @@ use crate::view::Arrival;
 /// A handler that takes a `Caller` runs for nobody else. Strangers get a 401 that says how to sign in; those with a
 /// browser are sent to the login page and back.
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<Claims>);
+pub struct Caller {
+    claims: Arc<Claims>,
+    /// Whether the token came in a browser's cookie, where new ones belong, too.
+    in_cookie: bool,
+}
 
 impl Caller {
     /// The account's id. Never changes, never given to another: key your own records by it.
     pub fn id(&self) -> &str {
-        &self.0.subject
+        &self.claims.subject
     }
 
     /// The name to show. It may change, and may then belong to somebody else.
     pub fn username(&self) -> &str {
-        &self.0.username
+        &self.claims.username
+    }
+
+    /// What the account may do beyond its own affairs. A handler for administrators asks for `Admin` instead.
+    pub fn role(&self) -> Role {
+        self.claims.role
     }
 
     /// The session's id.
     pub fn session(&self) -> &str {
-        &self.0.session
+        &self.claims.session
     }
 
     /// When the password was last proven, in seconds since 1970.
     pub fn signed_in_at(&self) -> i64 {
-        self.0.auth_time
+        self.claims.auth_time
     }
 
     /// When the token dies, in seconds since 1970.
     pub fn expires_at(&self) -> i64 {
-        self.0.expires_at
+        self.claims.expires_at
+    }
+
+    pub(super) fn claims(&self) -> &Arc<Claims> {
+        &self.claims
+    }
+
+    pub(super) fn is_in_cookie(&self) -> bool {
+        self.in_cookie
     }
 }
 
@@ -68,26 +85,31 @@ async fn recognise(request: &Request<'_>) -> Result<Caller, Error> {
         .state::<Arc<Sessions>>()
         .ok_or(Error::Internal)?;
     if let Some(token) = bearer(request)? {
-        return admit(request, sessions.whose(token));
+        return admit(request, sessions.whose(token), false);
     }
     match (
         cookie::access(request).map(|token| sessions.whose(token)),
         cookie::refresh(request),
     ) {
-        (Some(Ok(claims)), _) => admit(request, Ok(claims)),
+        (Some(Ok(claims)), _) => admit(request, Ok(claims), true),
         (Some(Err(Refusal::Deaf)), _) => Err(Error::Unavailable),
-        (_, Some(refresh)) => renew(request, sessions, refresh).await,
-        (Some(refused), None) => admit(request, refused),
+        // Boxed: it is large and rare, and every guarded request would carry room for it.
+        (_, Some(refresh)) => Box::pin(renew(request, sessions, refresh)).await,
+        (Some(refused), None) => admit(request, refused, true),
         (None, None) => Err(Error::NeedsLogin),
     }
 }
 
-fn admit(request: &Request<'_>, claims: Result<Arc<Claims>, Refusal>) -> Result<Caller, Error> {
+fn admit(
+    request: &Request<'_>,
+    claims: Result<Arc<Claims>, Refusal>,
+    in_cookie: bool,
+) -> Result<Caller, Error> {
     let arrival = Arrival::of(request);
     match claims {
         Ok(claims) => {
             arrival.show(&claims.subject, &claims.username);
-            Ok(Caller(claims))
+            Ok(Caller { claims, in_cookie })
         }
         Err(Refusal::Deaf) => Err(Error::Unavailable),
         Err(refusal) => {
@@ -114,9 +136,10 @@ async fn renew(request: &Request<'_>, sessions: &Sessions, refresh: &str) -> Res
         Ok(granted) => {
             let claims = sessions.whose(&granted.access.token);
             request.local_cache(|| Some(Renewal::Renewed(granted)));
-            admit(request, claims)
+            admit(request, claims, true)
         }
-        Err(Error::InvalidGrant) => {
+        // A browser whose cookie is nobody's is a stranger, however many of them came from its network.
+        Err(Error::InvalidGrant | Error::TooMany(_)) => {
             request.local_cache(|| Some(Renewal::Over));
             Err(Error::NeedsLogin)
         }
@@ -157,7 +180,7 @@ impl<'r> FromRequest<'r> for Leaving {
         let Some(refresh) = cookie::refresh(request) else {
             return Outcome::Success(Self(None));
         };
-        match sessions.session_of(refresh).await {
+        match Box::pin(sessions.session_of(refresh)).await {
             Ok(session) => Outcome::Success(Self(
                 session.map(|session| (session.account_id, session.id)),
             )),

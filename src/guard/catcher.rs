@@ -30,7 +30,8 @@ struct Caught(Error);
 impl<'r> Responder<'r, 'static> for Caught {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         let drawn = || view::draw(request, &self.0);
-        let mut response = to_login(request, &self.0).unwrap_or_else(drawn);
+        let led = to_login(request, &self.0).or_else(|| to_confirm(request, &self.0));
+        let mut response = led.unwrap_or_else(drawn);
         // Rocket runs no fairing for a request whose method it does not know.
         if !Arrival::of(request).was_announced() {
             finish(request, &mut response);
@@ -58,7 +59,17 @@ fn reason(status: Status, request: &Request<'_>) -> Error {
 /// What this path answers to. Rocket says 404 for a wrong method on a known path; HTTP has 405 (RFC 9110 section
 /// 15.5.6).
 fn methods_at(request: &Request<'_>) -> Vec<Method> {
-    let path = request.uri().path().as_str();
+    let methods = known_at(request, request.uri().path().as_str());
+    // The method that was asked for has failed already: a route of it that forwarded is no way in.
+    if methods.contains(&request.method()) {
+        Vec::new()
+    } else {
+        methods
+    }
+}
+
+/// The methods of all routes at a path.
+fn known_at(request: &Request<'_>, path: &str) -> Vec<Method> {
     let here = |route: &&Route| route.rank >= 0 || !route.uri.path().ends_with(REFUSED);
     let matching = request
         .rocket()
@@ -71,12 +82,7 @@ fn methods_at(request: &Request<'_>) -> Vec<Method> {
     }
     methods.sort_by_key(|method| method.as_str());
     methods.dedup();
-    // The method that was asked for has failed already: a route of it that forwarded is no way in.
-    if methods.contains(&request.method()) {
-        Vec::new()
-    } else {
-        methods
-    }
+    methods
 }
 
 /// Whether a route's pattern covers a path, by its segments.
@@ -112,6 +118,35 @@ fn to_login(request: &Request<'_>, error: &Error) -> Option<Response<'static>> {
     view::See::ours(site, &format!("/login{}", Next::query(next.as_ref())))
         .respond_to(request)
         .ok()
+}
+
+/// The way to prove the password once more and back, for somebody signed in whose proof is too old. What they posted is
+/// not sent again: they come back to the form, where there is one.
+fn to_confirm(request: &Request<'_>, error: &Error) -> Option<Response<'static>> {
+    let with_header = request.headers().contains("Authorization");
+    if *error != Error::NeedsProof || with_header || Face::of(request) == Face::Json {
+        return None;
+    }
+    let site = request.rocket().state::<Site>()?;
+    let next = match request.method() {
+        Method::Get | Method::Head => Next::parse(&request.uri().to_string()),
+        _ => page_above(request).and_then(Next::parse),
+    };
+    view::See::ours(
+        site,
+        &format!("/account/confirm{}", Next::query(next.as_ref())),
+    )
+    .respond_to(request)
+    .ok()
+}
+
+/// The page that a form stands on: at the path that it is sent to, or the nearest above.
+fn page_above<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let mut path = request.uri().path().as_str();
+    while !known_at(request, path).contains(&Method::Get) {
+        path = path.rsplit_once('/')?.0;
+    }
+    Some(path)
 }
 
 /// Where requests are led that must not reach a handler: see [`refused_routes`].

@@ -35,7 +35,7 @@ pub fn is_ours(request: &Request<'_>, site: &Site) -> bool {
 }
 
 /// Rocket reads more than a host into it: a user, for one.
-fn is_well_formed(raw: &str) -> bool {
+pub(super) fn is_well_formed(raw: &str) -> bool {
     !raw.is_empty()
         && raw.bytes().all(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')

@@ -5,10 +5,10 @@ use rocket::{Either, State, get, post};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::accounts::{Accounts, Credentials};
+use crate::accounts::{Accounts, Credentials, Door};
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{self, Body, Fields, Kinds, Leaving, Posted, Visitor};
+use crate::guard::{self, Body, Device, Fields, Kinds, Leaving, Posted, Visitor};
 use crate::view::{Next, Page, See, Site};
 
 /// The form.
@@ -40,6 +40,7 @@ fn page(username: &str, next: Option<&Next>) -> Page {
             &next.map(|_| "Sign in to go on to the page you asked for."),
         )
         .with("problem", &None::<&str>)
+        .with("retry", &None::<&str>)
 }
 
 #[get("/login?<next>")]
@@ -55,6 +56,7 @@ pub fn show(next: Option<&str>, visitor: Visitor, site: &State<Site>) -> Either<
 pub async fn submit(
     form: Posted<Login>,
     leaving: Leaving,
+    device: Device,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
@@ -70,6 +72,7 @@ pub async fn submit(
             Credentials {
                 name: username.clone(),
                 password,
+                door: Door::Page(device.0),
             },
             client,
         )
@@ -77,7 +80,7 @@ pub async fn submit(
     {
         Ok(signed_in) => {
             accounts.replace(leaving.0, client).await;
-            guard::hand_over(cookies, site, &signed_in.granted);
+            guard::hand_over(cookies, site, signed_in);
             Either::Right(See::next(site, next.as_ref()))
         }
         Err(error) => Either::Left(refused(&error, &username, next.as_ref())),
@@ -94,5 +97,6 @@ fn refused(error: &Error, username: &str, next: Option<&Next>) -> Page {
     page(username, next)
         .with("notice", &None::<&str>)
         .with("problem", &problem)
+        .with("retry", &super::retry(error))
         .refusing(error)
 }

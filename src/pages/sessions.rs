@@ -7,7 +7,7 @@ use super::{rfc3339, words};
 use crate::accounts::Accounts;
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{Caller, Here};
+use crate::guard::{Caller, Fresh, Here};
 use crate::sessions::why_in_words;
 use crate::store::sessions::Session;
 use crate::view::{Page, See, Site};
@@ -47,13 +47,13 @@ fn on_page(session: &Session, current: &str) -> Value {
 #[post("/account/sessions/<id>/end")]
 pub async fn end(
     _here: Here,
-    caller: Caller,
+    fresh: Fresh,
     id: &str,
     client: &Client,
     site: &State<Site>,
     accounts: &State<Accounts>,
 ) -> Result<See, Error> {
-    match accounts.end_session(caller.id(), id, client).await {
+    match accounts.end_session(&fresh.recent, id, client).await {
         // Ended meanwhile, in another tab perhaps: the list shows it.
         Ok(()) | Err(Error::NotFound) => Ok(See::ours(site, "/account/sessions")),
         Err(error) => Err(error),
@@ -63,13 +63,11 @@ pub async fn end(
 #[post("/account/sessions/end-others")]
 pub async fn end_others(
     _here: Here,
-    caller: Caller,
+    fresh: Fresh,
     client: &Client,
     site: &State<Site>,
     accounts: &State<Accounts>,
 ) -> Result<See, Error> {
-    accounts
-        .end_other_sessions(caller.id(), caller.session(), client)
-        .await?;
+    accounts.end_other_sessions(&fresh.recent, client).await?;
     Ok(See::ours(site, "/account/sessions"))
 }

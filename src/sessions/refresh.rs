@@ -1,8 +1,8 @@
-//! Refresh tokens: a session's id, a generation, and a MAC over both under the server secret and the session's seed.
+//! Refresh tokens: a session's id, a generation, and a MAC over both under the server secret.
 //!
 //! The token after a token follows from it, so every retry gets the same one and nothing of it is stored. Whoever
 //! reads the database cannot make one (the secret is not in it), and whoever knows an id cannot either, so no stranger
-//! can end a session by pretending to reuse its token.
+//! can end a session by pretending to reuse its token, nor cost the database a question with a forged one.
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::BASE64URL_NOPAD;
@@ -27,7 +27,10 @@ impl RefreshToken {
     pub fn parse(token: &str) -> Option<Self> {
         let mut parts = token.strip_prefix(PREFIX)?.split('.');
         let (session, generation, mac) = (parts.next()?, parts.next()?, parts.next()?);
-        let plain = generation.len() <= 12 && generation.bytes().all(|byte| byte.is_ascii_digit());
+        // `07` would be a second spelling of `7`.
+        let plain = generation.len() <= 12
+            && generation.bytes().all(|byte| byte.is_ascii_digit())
+            && (generation == "0" || !generation.starts_with('0'));
         let id = session.len() <= 64 && session.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if parts.next().is_some() || !plain || !id || mac.len() > 64 {
             return None;
@@ -47,8 +50,8 @@ impl RefreshKey {
     }
 
     /// The token of this generation.
-    pub fn token(&self, session: &str, generation: i64, seed: &str) -> String {
-        let mac = hmac::sign(&self.0, message(session, generation, seed).as_bytes());
+    pub fn token(&self, session: &str, generation: i64) -> String {
+        let mac = hmac::sign(&self.0, message(session, generation).as_bytes());
         format!(
             "{PREFIX}{session}.{generation}.{}",
             BASE64URL_NOPAD.encode(mac.as_ref())
@@ -56,15 +59,15 @@ impl RefreshKey {
     }
 
     /// Whether a token was made by us for this session. In constant time.
-    pub fn is_genuine(&self, token: &RefreshToken, seed: &str) -> bool {
-        let message = message(&token.session, token.generation, seed);
+    pub fn is_genuine(&self, token: &RefreshToken) -> bool {
+        let message = message(&token.session, token.generation);
         hmac::verify(&self.0, message.as_bytes(), &token.mac).is_ok()
     }
 }
 
-/// No part holds a colon, so no two tokens share a message.
-fn message(session: &str, generation: i64, seed: &str) -> String {
-    format!("{session}:{generation}:{seed}")
+/// No id holds a colon, so no two tokens share a message.
+fn message(session: &str, generation: i64) -> String {
+    format!("{session}:{generation}")
 }
 
 #[cfg(test)]
@@ -74,19 +77,18 @@ mod tests {
     #[test]
     fn only_our_own_tokens_are_genuine() {
         let (ours, other) = (RefreshKey::new(&[1; 32]), RefreshKey::new(&[2; 32]));
-        let token = ours.token("abc", 7, "seed");
+        let token = ours.token("abc", 7);
         let parsed = RefreshToken::parse(&token).unwrap();
         assert!((parsed.session.as_str(), parsed.generation) == ("abc", 7));
-        assert!(ours.is_genuine(&parsed, "seed"));
-        assert!(!ours.is_genuine(&parsed, "another seed") && !other.is_genuine(&parsed, "seed"));
+        assert!(ours.is_genuine(&parsed) && !other.is_genuine(&parsed));
         for forged in [token.replace(".7.", ".8."), token.replace("abc", "abd")] {
-            assert!(!ours.is_genuine(&RefreshToken::parse(&forged).unwrap(), "seed"));
+            assert!(!ours.is_genuine(&RefreshToken::parse(&forged).unwrap()));
         }
     }
 
     #[test]
     fn what_is_no_token_is_not_taken_apart() {
-        let good = RefreshKey::new(&[1; 32]).token("abc", 7, "seed");
+        let good = RefreshKey::new(&[1; 32]).token("abc", 7);
         let changed = |from: &str, to: &str| good.replace(from, to);
         for bad in [
             "vestibule_rt_".into(),
@@ -97,6 +99,7 @@ mod tests {
             changed(".7.", ".-7."),
             changed(".7.", ".+7."),
             changed(".7.", ".."),
+            changed(".7.", ".07."),
             changed("abc", "a/c"),
             changed("abc", "a'c"),
             changed(".7.", ".9999999999999."),

@@ -1,9 +1,9 @@
 //! The tables `sessions` and `refresh_uses`: logins, and which of their refresh tokens were used when.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 
-use super::{Fault, Pool};
+use super::{Fault, Pool, Since, Work};
 
 /// A login, as remembered.
 pub struct Session {
@@ -13,13 +13,11 @@ pub struct Session {
     pub account_id: String,
     /// The account's version when it started.
     pub version: i64,
-    /// Mixed into its refresh tokens.
-    pub seed: String,
     /// Seconds since 1970, here and below.
     pub started_at: i64,
     /// When the password was last proven.
     pub authenticated_at: i64,
-    /// How: `password`, `registration`.
+    /// How: `password`, `registration`, `password_change`.
     pub method: String,
     /// From which address.
     pub client: String,
@@ -41,6 +39,8 @@ pub struct Chain {
     pub session: Session,
     /// The account's name now.
     pub username: String,
+    /// The account's role now.
+    pub role: String,
     /// The account's version now.
     pub least: i64,
     /// Whether the account may sign in.
@@ -51,20 +51,17 @@ pub struct Chain {
     pub followed_at: Option<i64>,
 }
 
-/// A session that ended, as the other instances learn of it.
-pub struct Ending {
-    /// Which.
-    pub id: String,
-    /// When.
-    pub ended_at: i64,
-}
+/// How many rows one statement of the tidying touches, so that nobody waits long for a turn to write.
+const BATCH: u64 = 500;
+
+/// How often the old uses of a session are forgotten: with every so many-th of its tokens.
+const FORGET_EVERY: i64 = 16;
 
 fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
     Ok(Session {
         id: row.try_get("id")?,
         account_id: row.try_get("account_id")?,
         version: row.try_get("version")?,
-        seed: row.try_get("seed")?,
         started_at: row.try_get("started_at")?,
         authenticated_at: row.try_get("authenticated_at")?,
         method: row.try_get("method")?,
@@ -77,29 +74,78 @@ fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
     })
 }
 
-/// Adds a session.
+/// Adds a session, ends the oldest of its account so that about `most` remain with this new one, and says which.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn insert(pool: &Pool, session: &Session) -> Result<(), Fault> {
-    sqlx::query(
-        "insert into sessions
-         (id, account_id, version, seed, started_at, authenticated_at, method, client, device, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
+    let row = sqlx::query(
+        "insert into sessions (id, account_id, version, started_at, authenticated_at, last_seen_at, method, client,
+                               device, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         returning (select count(*) from sessions where account_id = $2 and ended_at is null) as going",
     )
     .bind(&session.id)
     .bind(&session.account_id)
     .bind(session.version)
-    .bind(&session.seed)
     .bind(session.started_at)
     .bind(session.authenticated_at)
+    .bind(session.last_seen_at)
     .bind(&session.method)
     .bind(&session.client)
     .bind(&session.device)
     .bind(session.expires_at)
-    .execute(pool.write().await?.any)
+    .fetch_one(pool.write())
     .await?;
+    // With the new one or without it, as the database sees it: one too early costs a statement that finds nothing.
+    let going: i64 = row.try_get("going")?;
+    if going < most {
+        return Ok(Vec::new());
+    }
+    end_surplus(pool, session, most).await
+}
+
+/// Adds a session together with the change that it comes from.
+pub(super) async fn add(work: &mut Work<'_>, session: &Session) -> Result<(), Fault> {
+    let new = sqlx::query(
+        "insert into sessions (id, account_id, version, started_at, authenticated_at, last_seen_at, method, client,
+                               device, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    );
+    let new = new
+        .bind(&session.id)
+        .bind(&session.account_id)
+        .bind(session.version)
+        .bind(session.started_at)
+        .bind(session.authenticated_at)
+        .bind(session.last_seen_at)
+        .bind(&session.method)
+        .bind(&session.client)
+        .bind(&session.device)
+        .bind(session.expires_at);
+    work.run(new).await?;
     Ok(())
+}
+
+async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "update sessions set ended_at = $1, ended_why = 'surplus', told_at = {}
+         where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
+                      order by started_at desc, id limit 1000 offset $4) returning id",
+        pool.clock()
+    )))
+    .bind(session.started_at)
+    .bind(&session.account_id)
+    .bind(&session.id)
+    .bind(most - 1)
+    .fetch_all(pool.write())
+    .await?;
+    ids(rows)
+}
+
+fn ids(rows: Vec<AnyRow>) -> Result<Vec<String>, Fault> {
+    let ids = rows.iter().map(|row| row.try_get("id"));
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// A session with its account and what is known of the refresh token of this generation.
@@ -108,14 +154,12 @@ pub async fn insert(pool: &Pool, session: &Session) -> Result<(), Fault> {
 /// The database does not answer.
 pub async fn chain(pool: &Pool, id: &str, generation: i64) -> Result<Option<Chain>, Fault> {
     let row = sqlx::query(
-        "select s.id, s.account_id, s.version, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
-                s.expires_at, s.ended_at, s.ended_why, a.username, a.version as least, a.disabled_at,
-                u.generation as used, coalesce(u.used_at, s.started_at) as last_seen_at,
+        "select s.id, s.account_id, s.version, s.started_at, s.authenticated_at, s.last_seen_at, s.method, s.client,
+                s.device, s.expires_at, s.ended_at, s.ended_why, a.username, a.role, a.version as least, a.disabled_at,
+                (select max(generation) from refresh_uses where session_id = s.id) as used,
                 (select used_at from refresh_uses where session_id = s.id and generation = $2 + 1) as followed_at
          from sessions s
          join accounts a on a.id = s.account_id
-         left join refresh_uses u on u.session_id = s.id and u.generation =
-             (select max(generation) from refresh_uses where session_id = s.id)
          where s.id = $1",
     )
     .bind(id)
@@ -127,6 +171,7 @@ pub async fn chain(pool: &Pool, id: &str, generation: i64) -> Result<Option<Chai
     Ok(Some(Chain {
         session: session(&row)?,
         username: row.try_get("username")?,
+        role: row.try_get("role")?,
         least: row.try_get("least")?,
         disabled: disabled_at.is_some(),
         used: row.try_get("used")?,
@@ -134,18 +179,59 @@ pub async fn chain(pool: &Pool, id: &str, generation: i64) -> Result<Option<Chai
     }))
 }
 
-/// Notes the first use of a refresh token. Of many at once one is first, and it makes no difference which.
+const SEEN: &str = "update sessions set last_seen_at = $1 where id = $2 and last_seen_at < $1";
+
+/// Notes that somebody is there.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn note_use(pool: &Pool, id: &str, generation: i64, now: i64) -> Result<(), Fault> {
-    sqlx::query(
+pub async fn note_seen(pool: &Pool, id: &str, now: i64) -> Result<(), Fault> {
+    let seen = sqlx::query(SEEN).bind(now).bind(id);
+    seen.execute(pool.write()).await?;
+    Ok(())
+}
+
+/// Notes the first use of a refresh token. Of many at once one is first, and it makes no difference which. Now and
+/// then forgets older ones that nobody may ask for any more: those from before `forgotten`.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn note_use(
+    pool: &Pool,
+    id: &str,
+    generation: i64,
+    now: i64,
+    forgotten: i64,
+) -> Result<(), Fault> {
+    let mut work = pool.begin().await?;
+    let used = sqlx::query(
         "insert into refresh_uses (session_id, generation, used_at) values ($1, $2, $3) on conflict do nothing",
+    );
+    work.run(used.bind(id).bind(generation).bind(now)).await?;
+    work.run(sqlx::query(SEEN).bind(now).bind(id)).await?;
+    if generation % FORGET_EVERY == 0 {
+        let old = sqlx::query(
+            "delete from refresh_uses where session_id = $1 and generation < $2 and used_at < $3",
+        );
+        work.run(old.bind(id).bind(generation).bind(forgotten))
+            .await?;
+    }
+    work.commit().await
+}
+
+/// Notes that the password was proven once more in a session of this account that goes on.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn confirm(pool: &Pool, account: &str, id: &str, now: i64) -> Result<(), Fault> {
+    sqlx::query(
+        "update sessions set authenticated_at = $1
+         where id = $2 and account_id = $3 and ended_at is null and authenticated_at < $1",
     )
-    .bind(id)
-    .bind(generation)
     .bind(now)
-    .execute(pool.write().await?.any)
+    .bind(id)
+    .bind(account)
+    .execute(pool.write())
     .await?;
     Ok(())
 }
@@ -155,16 +241,40 @@ pub async fn note_use(pool: &Pool, id: &str, generation: i64, now: i64) -> Resul
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn end(pool: &Pool, account: &str, id: &str, now: i64, why: &str) -> Result<bool, Fault> {
-    let done = sqlx::query(
-        "update sessions set ended_at = $1, ended_why = $2 where id = $3 and account_id = $4 and ended_at is null",
-    )
+    let done = sqlx::query(AssertSqlSafe(format!(
+        "update sessions set ended_at = $1, ended_why = $2, told_at = {}
+         where id = $3 and account_id = $4 and ended_at is null",
+        pool.clock()
+    )))
     .bind(now)
     .bind(why)
     .bind(id)
     .bind(account)
-    .execute(pool.write().await?.any)
+    .execute(pool.write())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Ends a session of this account, and writes down once more that it ended where it had: whoever missed it hears now.
+/// One that ran out is ended by its owner all the same, since a token of it may still be good.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn leave(pool: &Pool, account: &str, id: &str, now: i64, why: &str) -> Result<(), Fault> {
+    sqlx::query(AssertSqlSafe(format!(
+        "update sessions set told_at = {},
+             ended_why = case when ended_at is null or ended_why in ('expired', 'idle') then $2 else ended_why end,
+             ended_at = case when ended_at is null or ended_why in ('expired', 'idle') then $1 else ended_at end
+         where id = $3 and account_id = $4",
+        pool.clock()
+    )))
+    .bind(now)
+    .bind(why)
+    .bind(id)
+    .bind(account)
+    .execute(pool.write())
+    .await?;
+    Ok(())
 }
 
 /// Ends every session of an account but one, and says which.
@@ -178,48 +288,18 @@ pub async fn end_others(
     now: i64,
     why: &str,
 ) -> Result<Vec<String>, Fault> {
-    let rows = sqlx::query(
-        "update sessions set ended_at = $1, ended_why = $2
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "update sessions set ended_at = $1, ended_why = $2, told_at = {}
          where account_id = $3 and id <> $4 and ended_at is null returning id",
-    )
+        pool.clock()
+    )))
     .bind(now)
     .bind(why)
     .bind(account)
     .bind(keep)
-    .fetch_all(pool.write().await?.any)
+    .fetch_all(pool.write())
     .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.try_get("id"))
-        .collect::<Result<_, _>>()?)
-}
-
-/// Ends the oldest sessions of an account, so that `most` remain with this new one, and says which.
-///
-/// # Errors
-/// The database does not answer or cannot write.
-pub async fn end_surplus(
-    pool: &Pool,
-    account: &str,
-    new: &str,
-    most: i64,
-    now: i64,
-) -> Result<Vec<String>, Fault> {
-    let rows = sqlx::query(
-        "update sessions set ended_at = $1, ended_why = 'surplus'
-         where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
-                      order by started_at desc, id limit 1000 offset $4) returning id",
-    )
-    .bind(now)
-    .bind(account)
-    .bind(new)
-    .bind(most - 1)
-    .fetch_all(pool.write().await?.any)
-    .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.try_get("id"))
-        .collect::<Result<_, _>>()?)
+    ids(rows)
 }
 
 /// The account's sessions that go on or ended since, those first and the newest first, three hundred at most.
@@ -228,12 +308,10 @@ pub async fn end_surplus(
 /// The database does not answer.
 pub async fn of_account(pool: &Pool, account: &str, since: i64) -> Result<Vec<Session>, Fault> {
     let rows = sqlx::query(
-        "select s.id, s.account_id, s.version, s.seed, s.started_at, s.authenticated_at, s.method, s.client, s.device,
-                s.expires_at, s.ended_at, s.ended_why,
-                coalesce((select max(used_at) from refresh_uses where session_id = s.id), s.started_at) as last_seen_at
-         from sessions s
-         where s.account_id = $1 and (s.ended_at is null or s.ended_at >= $2)
-         order by case when s.ended_at is null then 0 else 1 end, s.started_at desc, s.id limit 300",
+        "select id, account_id, version, started_at, authenticated_at, last_seen_at, method, client, device,
+                expires_at, ended_at, ended_why
+         from sessions where account_id = $1 and (ended_at is null or ended_at >= $2)
+         order by case when ended_at is null then 0 else 1 end, started_at desc, id limit 300",
     )
     .bind(account)
     .bind(since)
@@ -242,57 +320,87 @@ pub async fn of_account(pool: &Pool, account: &str, since: i64) -> Result<Vec<Se
     Ok(rows.iter().map(session).collect::<Result<_, _>>()?)
 }
 
-/// Every session that somebody ended since. Those that ran out have no tokens left to refuse.
+/// How many sessions an account has, those that ended included, as long as they are remembered.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn ended_since(pool: &Pool, since: i64) -> Result<Vec<Ending>, Fault> {
-    let rows = sqlx::query("select id, ended_at from sessions where ended_at >= $1 and ended_why not in ('expired', 'idle')")
-        .bind(since)
-        .fetch_all(pool.any())
+pub async fn count(pool: &Pool, account: &str) -> Result<i64, Fault> {
+    let row = sqlx::query("select count(*) as sessions from sessions where account_id = $1")
+        .bind(account)
+        .fetch_one(pool.any())
         .await?;
-    let endings = rows.iter().map(|row| {
-        Ok(Ending {
-            id: row.try_get("id")?,
-            ended_at: row.try_get("ended_at")?,
-        })
-    });
-    Ok(endings.collect::<Result<_, sqlx::Error>>()?)
+    Ok(row.try_get("sessions")?)
 }
 
-/// Ends what ran out, and says which: sessions past their time, and those not seen since `idle_since`.
+/// Every session that somebody ended since: `each` gets its id and when it ended. Those that ran out have no tokens
+/// left to refuse.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn ended_since(
+    pool: &Pool,
+    since: Since,
+    mut each: impl FnMut(&str, i64),
+) -> Result<(), Fault> {
+    let query = match since {
+        Since::Happened { at, told } => sqlx::query(
+            "select id, ended_at from sessions
+             where (ended_at >= $1 and ended_why not in ('expired', 'idle')) or told_at >= $2",
+        )
+        .bind(at)
+        .bind(told),
+        Since::Told(told) => {
+            sqlx::query("select id, ended_at from sessions where told_at >= $1").bind(told)
+        }
+    };
+    // One at a time: there may be a hundred thousand, and rows are large.
+    let rows = pool.ear().each_row(query, |row| {
+        each(row.try_get("id")?, row.try_get("ended_at")?);
+        Ok(())
+    });
+    Ok(rows.await?)
+}
+
+/// Ends what ran out: sessions past their time, and those not seen since `idle_since`.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn end_expired(pool: &Pool, now: i64, idle_since: i64) -> Result<(), Fault> {
-    sqlx::query(
-        "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
-         where ended_at is null and (expires_at <= $1 or (started_at <= $2 and coalesce(
-             (select max(used_at) from refresh_uses where session_id = sessions.id), started_at) <= $2))",
-    )
-    .bind(now)
-    .bind(idle_since)
-    .execute(pool.write().await?.any)
-    .await?;
-    Ok(())
+    loop {
+        let done = sqlx::query(
+            "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
+             where id in (select id from sessions where ended_at is null and (expires_at <= $1 or last_seen_at <= $2)
+                          limit $3)",
+        )
+        .bind(now)
+        .bind(idle_since)
+        .bind(BATCH as i64)
+        .execute(pool.write())
+        .await?;
+        if done.rows_affected() < BATCH {
+            return Ok(());
+        }
+    }
 }
 
-/// Forgets sessions that ended before `ended_before`, and uses before `used_before` but the newest of each session.
+/// Forgets sessions that ended before, with all that is known of their tokens; those whose place newer ones took, sooner:
+/// whoever signs in without end must not fill the disk.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn forget(pool: &Pool, ended_before: i64, used_before: i64) -> Result<(), Fault> {
-    let writer = pool.write().await?;
-    sqlx::query("delete from sessions where ended_at < $1")
-        .bind(ended_before)
-        .execute(writer.any)
-        .await?;
-    sqlx::query(
-        "delete from refresh_uses where used_at < $1 and generation < (
-             select max(generation) from refresh_uses newest where newest.session_id = refresh_uses.session_id)",
-    )
-    .bind(used_before)
-    .execute(writer.any)
-    .await?;
+pub async fn forget(pool: &Pool, ended_before: i64, surplus_before: i64) -> Result<(), Fault> {
+    let surplus = "delete from sessions where id in
+                   (select id from sessions where ended_why = 'surplus' and ended_at < $1 limit $2)";
+    let all =
+        "delete from sessions where id in (select id from sessions where ended_at < $1 limit $2)";
+    for (sql, before) in [(surplus, surplus_before), (all, ended_before)] {
+        while forget_some(pool, sql, before).await? == BATCH {}
+    }
     Ok(())
+}
+
+async fn forget_some(pool: &Pool, sql: &'static str, before: i64) -> Result<u64, Fault> {
+    let done = sqlx::query(sql).bind(before).bind(BATCH as i64);
+    let done = done.execute(pool.write()).await?;
+    Ok(done.rows_affected())
 }

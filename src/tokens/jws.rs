@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::crypto;
 use serde_json::{Map, Value};
 
-use super::{Refusal, Ring};
+use super::{Refusal, Ring, Trust};
 use crate::json;
 
 /// A compact JWS whose signature is good.
@@ -13,6 +13,8 @@ pub struct Jws {
     pub header: Map<String, Value>,
     /// What was signed.
     pub payload: Vec<u8>,
+    /// Whether the key that signed is still trusted.
+    pub trust: Trust,
 }
 
 /// Takes a compact JWS apart and checks its signature by the ring (RFC 7515 section 5.2). The key decides the
@@ -51,7 +53,11 @@ pub fn verified(ring: &Ring, token: &str) -> Result<Jws, Refusal> {
         key.verifying(),
         key.jwt_algorithm(),
     ) {
-        Ok(true) => Ok(Jws { header, payload }),
+        Ok(true) => Ok(Jws {
+            header,
+            payload,
+            trust: key.trust().clone(),
+        }),
         _ => Err(Refusal::Signature),
     }
 }

@@ -1,237 +1,122 @@
-//! The key ring: keys that sign and verify, kept in the database, sealed.
+//! The key ring: the keys that are trusted now, and which of them signs.
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-};
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
-use jsonwebtoken::{DecodingKey, EncodingKey, crypto};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
+use super::key::Key;
 use super::seal::ServerSecret;
-use crate::config::{Algorithm, Fault};
+use crate::config::Algorithm;
 use crate::store::keys::SealedKey;
-use crate::store::{self, Pool};
-use crate::world::World;
 
-/// Bytes of a new HS256 key: as many as its hash has (RFC 7518 section 3.2).
-const HMAC_KEY: usize = 32;
-
-/// Keys by their id, and one that signs.
+/// Keys by their id. Replaced whole when they change.
 pub struct Ring {
-    keys: Vec<Key>,
-    current: usize,
+    /// The newest generation last.
+    keys: Vec<Held>,
+    wanted: Algorithm,
 }
 
-/// A key that signs and verifies, for one algorithm and no other.
-pub struct Key {
-    kid: String,
-    algorithm: Algorithm,
-    signing: Option<EncodingKey>,
-    verifying: DecodingKey,
-    /// ES256: the point, uncompressed (SEC 1 section 2.3.3). EdDSA: its 32 bytes. HS256: nothing, for it is secret.
-    public: Option<Vec<u8>>,
+struct Held {
+    key: Arc<Key>,
+    /// `None`: it only verifies.
+    signs_from: Option<i64>,
+}
+
+/// Which of these signs, the oldest first, each with the moment from which it may: the newest whose moment has come.
+/// Where none has, the oldest: it was made by somebody whose clock is ahead.
+pub(super) fn signer<K>(
+    able: impl DoubleEndedIterator<Item = (i64, K)> + Clone,
+    now: i64,
+) -> Option<K> {
+    let due = able.clone().rev().find(|(from, _)| *from <= now);
+    due.or_else(|| able.clone().next()).map(|(_, key)| key)
 }
 
 impl Ring {
-    /// Opens the keys in the database with the server secret, and makes the first of the wanted algorithm where
-    /// there is none. Instances that start together end up with one and the same.
-    ///
-    /// # Errors
-    /// A database that does not answer, or a server secret that does not open the keys.
-    pub async fn open(
-        pool: &Pool,
+    /// A ring of these keys; the last of the wanted algorithm signs.
+    pub fn from_keys(keys: Vec<Key>, wanted: Algorithm) -> Self {
+        let held = |key| Held {
+            key: Arc::new(key),
+            signs_from: Some(0),
+        };
+        Self {
+            keys: keys.into_iter().map(held).collect(),
+            wanted,
+        }
+    }
+
+    /// The ring that these rows make, and the names of those that the secret does not open. Opens only what is not in
+    /// `before`.
+    pub(super) fn from_rows<'r>(
+        rows: &'r [SealedKey],
         secret: &ServerSecret,
         wanted: Algorithm,
-        world: &World,
-    ) -> Result<Self, Fault> {
-        let missing =
-            |error: store::Fault| Fault(format!("The signing keys cannot be read. {error}"));
-        let mut rows = store::keys::all(pool).await.map_err(missing)?;
-        if !rows.iter().any(|row| row.algorithm == wanted.name()) {
-            // The secret must open what is there before anything is added.
-            opened(&rows, secret)?;
-            let first = make(secret, wanted, world)
-                .map_err(|what| Fault(format!("No signing key could be made: {what}.")))?;
-            store::keys::insert(pool, &first).await.map_err(missing)?;
-            rows = store::keys::all(pool).await.map_err(missing)?;
+        before: Option<&Self>,
+    ) -> (Self, Vec<&'r str>) {
+        let (mut keys, mut closed) = (Vec::new(), Vec::new());
+        for row in rows.iter().filter(|row| row.is_there()) {
+            let known = before.and_then(|ring| ring.shared(&row.kid));
+            match known.or_else(|| opened(row, secret).map(Arc::new)) {
+                Some(key) => keys.push(Held {
+                    key,
+                    signs_from: row.may_sign().then_some(row.signs_from),
+                }),
+                None => closed.push(row.kid.as_str()),
+            }
         }
-        Self::from_keys(opened(&rows, secret)?, wanted)
+        (Self { keys, wanted }, closed)
     }
 
-    /// A ring of these keys; the last of the wanted algorithm signs.
-    ///
-    /// # Errors
-    /// None of them is of that algorithm.
-    pub fn from_keys(keys: Vec<Key>, wanted: Algorithm) -> Result<Self, Fault> {
-        let current = keys.iter().rposition(|key| key.algorithm == wanted);
-        let current =
-            current.ok_or_else(|| Fault(format!("There is no key for {}.", wanted.name())))?;
-        Ok(Self { keys, current })
+    /// The key that signs at this moment. `None`: there is none that we can open.
+    pub fn signer(&self, now: i64) -> Option<&Key> {
+        let mut ours = self
+            .keys
+            .iter()
+            .filter(|held| held.key.algorithm() == self.wanted);
+        let able = ours
+            .clone()
+            .filter_map(|held| Some((held.signs_from?, &*held.key)));
+        // Where an instance with another algorithm sent ours away, it goes on for the moment until the next is made.
+        signer(able, now).or_else(|| ours.next_back().map(|held| &*held.key))
     }
 
-    /// The key that signs.
-    pub fn current(&self) -> &Key {
-        &self.keys[self.current]
-    }
-
-    /// The public keys, for verifiers elsewhere (RFC 7517 section 5).
+    /// The public keys, for verifiers elsewhere (RFC 7517 section 5): also of the key that will sign next.
     pub fn jwks(&self) -> Value {
-        json!({ "keys": self.keys.iter().filter_map(Key::jwk).collect::<Vec<_>>() })
+        json!({ "keys": self.keys.iter().filter_map(|held| held.key.jwk()).collect::<Vec<_>>() })
     }
 
     /// The key of that name.
     pub fn by_kid(&self, kid: &str) -> Option<&Key> {
-        self.keys.iter().find(|key| key.kid == kid)
-    }
-}
-
-impl Key {
-    /// A key from its private part: PKCS#8 for ES256 and EdDSA, the bytes themselves for HS256. `None` when it is
-    /// not a key of that algorithm.
-    pub fn new(kid: String, algorithm: Algorithm, private: &[u8]) -> Option<Self> {
-        let (signing, public) = match algorithm {
-            Algorithm::ES256 => {
-                let pair =
-                    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok()?;
-                (
-                    EncodingKey::from_ec_der(private),
-                    pair.public_key().as_ref().to_vec(),
-                )
-            }
-            Algorithm::EdDSA => {
-                let pair = Ed25519KeyPair::from_pkcs8(private).ok()?;
-                (
-                    EncodingKey::from_ed_der(private),
-                    pair.public_key().as_ref().to_vec(),
-                )
-            }
-            Algorithm::HS256 => return Self::secret(kid, private),
-        };
-        Some(Self {
-            signing: Some(signing),
-            ..Self::public(kid, algorithm, public)?
-        })
+        let held = self.keys.iter().find(|held| held.key.kid() == kid)?;
+        Some(&held.key)
     }
 
-    /// A key that only verifies, from its public part. `None` for HS256, which has none.
-    pub fn public(kid: String, algorithm: Algorithm, public: Vec<u8>) -> Option<Self> {
-        let verifying = match algorithm {
-            Algorithm::ES256 => DecodingKey::from_ec_der(&public),
-            Algorithm::EdDSA => DecodingKey::from_ed_der(&public),
-            Algorithm::HS256 => return None,
-        };
-        Some(Self {
-            kid,
-            algorithm,
-            signing: None,
-            verifying,
-            public: Some(public),
-        })
+    fn shared(&self, kid: &str) -> Option<Arc<Key>> {
+        let held = self.keys.iter().find(|held| held.key.kid() == kid)?;
+        Some(Arc::clone(&held.key))
     }
 
-    /// A key shorter than its hash would be guessed before the hash is broken.
-    fn secret(kid: String, secret: &[u8]) -> Option<Self> {
-        (secret.len() >= HMAC_KEY).then(|| Self {
-            kid,
-            algorithm: Algorithm::HS256,
-            signing: Some(EncodingKey::from_secret(secret)),
-            verifying: DecodingKey::from_secret(secret),
-            public: None,
-        })
-    }
-
-    /// The public part as a JWK (RFC 7517, RFC 8037); `None` for HS256, whose key is nobody else's.
-    pub fn jwk(&self) -> Option<Value> {
-        let public = self.public.as_deref()?;
-        let base64 = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
-        let mut jwk = match self.algorithm {
-            // One byte that says the point is uncompressed, then both coordinates.
-            Algorithm::ES256 => {
-                let (x, y) = public.get(1..)?.split_at_checked(32)?;
-                json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
-            }
-            Algorithm::EdDSA => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(public) }),
-            Algorithm::HS256 => return None,
-        };
-        jwk["kid"] = json!(self.kid);
-        jwk["alg"] = json!(self.algorithm.name());
-        jwk["use"] = json!("sig");
-        Some(jwk)
-    }
-
-    /// Its name.
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
-    /// The one algorithm it is for.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// The signature in base64url; `None` when the key only verifies, or the system gives no random bytes.
-    pub fn sign(&self, message: &[u8]) -> Option<String> {
-        crypto::sign(message, self.signing.as_ref()?, self.jwt_algorithm()).ok()
-    }
-
-    pub(super) fn verifying(&self) -> &DecodingKey {
-        &self.verifying
-    }
-
-    pub(super) fn jwt_algorithm(&self) -> jsonwebtoken::Algorithm {
-        match self.algorithm {
-            Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-            Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-            Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
-        }
+    /// Ends trust in the keys that are not in the ring that came after.
+    pub(super) fn give_way_to(&self, after: &Self) {
+        let gone = self.keys.iter().filter(|held| {
+            !after
+                .keys
+                .iter()
+                .any(|kept| Arc::ptr_eq(&kept.key, &held.key))
+        });
+        gone.for_each(|held| held.key.trust().end());
     }
 }
 
 /// What a sealed key is bound to: one moved to another row, or relabelled, does not open.
-fn row_of(kid: &str, algorithm: &str) -> String {
+pub(super) fn place_of(kid: &str, algorithm: &str) -> String {
     format!("signing_keys/{kid}/{algorithm}")
 }
 
-fn opened(rows: &[SealedKey], secret: &ServerSecret) -> Result<Vec<Key>, Fault> {
-    rows.iter()
-        .map(|row| {
-            let sealed = BASE64URL_NOPAD.decode(row.sealed_private.as_bytes()).ok();
-            let private = sealed.and_then(|sealed| secret.unseal(&row_of(&row.kid, &row.algorithm), &sealed));
-            let algorithm = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::HS256]
-                .into_iter()
-                .find(|algorithm| algorithm.name() == row.algorithm);
-            private.zip(algorithm).and_then(|(private, algorithm)| Key::new(row.kid.clone(), algorithm, &private)).ok_or_else(|| {
-                Fault(
-                    "The server secret does not open the signing keys in the database.\n\
-                     Give the secret that this database was made with (server_secret, or the file server-secret in the data directory)."
-                        .into(),
-                )
-            })
-        })
-        .collect()
-}
-
-fn make(
-    secret: &ServerSecret,
-    algorithm: Algorithm,
-    world: &World,
-) -> Result<SealedKey, Box<dyn std::error::Error>> {
-    let private = Zeroizing::new(match algorithm {
-        Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?
-            .to_pkcs8v1()?
-            .as_ref()
-            .to_vec(),
-        Algorithm::EdDSA => Ed25519KeyPair::generate()?.to_pkcs8()?.as_ref().to_vec(),
-        Algorithm::HS256 => world.chance.bytes::<HMAC_KEY>()?.to_vec(),
-    });
-    let kid = world.chance.id()?;
-    let sealed = secret.seal(&row_of(&kid, algorithm.name()), &private)?;
-    Ok(SealedKey {
-        sealed_private: BASE64URL_NOPAD.encode(&sealed),
-        kid,
-        algorithm: algorithm.name().to_owned(),
-        generation: 1,
-        created_at: world.clock.unix(),
-    })
+fn opened(row: &SealedKey, secret: &ServerSecret) -> Option<Key> {
+    let algorithm = Algorithm::named(&row.algorithm)?;
+    let sealed = BASE64URL_NOPAD.decode(row.sealed_private.as_bytes()).ok()?;
+    let private = secret.unseal(&place_of(&row.kid, &row.algorithm), &sealed)?;
+    Key::new(row.kid.clone(), algorithm, &private)
 }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
@@ -28,9 +29,17 @@ pub enum IfMissing {
 
 /// The one secret of an installation. Other keys are derived from it, one a purpose.
 pub struct ServerSecret {
-    sealing: RandomizedNonceKey,
+    sealing: Sealing,
     refreshing: Zeroizing<[u8; 32]>,
+    devices: Zeroizing<[u8; 32]>,
+    decoys: Zeroizing<[u8; 32]>,
+    codes: Zeroizing<[u8; 32]>,
+    outbox: Arc<Sealing>,
+    invites: Zeroizing<[u8; 32]>,
 }
+
+/// A key that seals bytes for one place each.
+pub struct Sealing(RandomizedNonceKey);
 
 /// HKDF (RFC 5869) with one label a purpose, so that no key serves two.
 fn key_for(secret: &Secret, purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>, Unspecified> {
@@ -68,16 +77,65 @@ impl ServerSecret {
     /// Only when the cryptography library fails.
     pub fn derive(secret: &Secret) -> Result<Self, Fault> {
         let impossible = |_: Unspecified| Fault("The server secret could not be used.".into());
-        let sealing = key_for(secret, b"seal v1").map_err(impossible)?;
+        let sealing = |purpose: &[u8]| Sealing::new(&*key_for(secret, purpose)?);
         Ok(Self {
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(impossible)?,
+            sealing: sealing(b"seal v1").map_err(impossible)?,
+            outbox: Arc::new(sealing(b"outbox v1").map_err(impossible)?),
+            codes: key_for(secret, b"code v1").map_err(impossible)?,
             refreshing: key_for(secret, b"refresh v1").map_err(impossible)?,
+            devices: key_for(secret, b"device v1").map_err(impossible)?,
+            decoys: key_for(secret, b"decoy v1").map_err(impossible)?,
+            invites: key_for(secret, b"invite v1").map_err(impossible)?,
         })
     }
 
     /// The bytes for making refresh tokens.
     pub fn refreshing(&self) -> &[u8] {
         &*self.refreshing
+    }
+
+    /// The bytes for marking browsers that signed in.
+    pub fn devices(&self) -> &[u8] {
+        &*self.devices
+    }
+
+    /// The bytes for choosing what is hashed for names that nobody has.
+    pub fn decoys(&self) -> &[u8] {
+        &*self.decoys
+    }
+
+    /// The bytes for keeping the codes of invitations.
+    pub fn invites(&self) -> &[u8] {
+        &*self.invites
+    }
+
+    /// The bytes for keeping the codes of letters.
+    pub fn codes(&self) -> &[u8] {
+        &*self.codes
+    }
+
+    /// What seals letters that wait to be sent.
+    pub fn outbox(&self) -> Arc<Sealing> {
+        Arc::clone(&self.outbox)
+    }
+
+    /// Seals bytes for one place.
+    ///
+    /// # Errors
+    /// The system gave no random nonce.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        self.sealing.seal(place, plain)
+    }
+
+    /// Opens what was sealed for this place; `None` for another secret, another place, or altered bytes.
+    pub fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.sealing.unseal(place, sealed)
+    }
+}
+
+impl Sealing {
+    fn new(key: &[u8; 32]) -> Result<Self, Unspecified> {
+        Ok(Self(RandomizedNonceKey::new(&AES_256_GCM, key)?))
     }
 
     /// Seals bytes for one place.
@@ -87,7 +145,7 @@ impl ServerSecret {
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let mut sealed = plain.to_vec();
         let nonce = self
-            .sealing
+            .0
             .seal_in_place_append_tag(Aad::from(place), &mut sealed)?;
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
@@ -98,7 +156,7 @@ impl ServerSecret {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut opened = Zeroizing::new(rest.to_vec());
         let length = self
-            .sealing
+            .0
             .open_in_place(nonce, Aad::from(place), &mut opened)
             .ok()?
             .len();

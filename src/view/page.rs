@@ -63,6 +63,8 @@ impl Page {
         self.context.insert("base", &site.base);
         self.context.insert("assets", &site.assets);
         self.context.insert("docs", &site.docs);
+        self.context.insert("mail", &site.mail);
+        self.context.insert("verify", site.verify.name());
         self.context
             .insert("path", site.inside(request.uri().path().as_str()));
         self.context.insert(
@@ -70,6 +72,8 @@ impl Page {
             &caller.map(|shown| serde_json::json!({ "username": shown.username })),
         );
         self.context.insert("session_words", &site.session_words);
+        self.context
+            .insert("registration", site.registration.name());
         templates.render(self.template, &self.context)
     }
 }

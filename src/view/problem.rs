@@ -19,6 +19,7 @@ pub struct Problem<'a> {
     /// The status in words.
     title: &'static str,
     /// The status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What happened and what to do next, for people.
     detail: &'a str,
@@ -28,13 +29,15 @@ pub struct Problem<'a> {
     request_id: &'a str,
     /// One reason a field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<FieldError>, min_items = 1)]
     errors: &'a [FieldError],
     /// RFC 6749 section 5.2, on the token endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<&'static str>,
     /// The same as `detail`, on the token endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error_description: Option<&'a str>,
 }
 

@@ -13,8 +13,9 @@ use rocket::http::RawStr;
 
 use super::Assets;
 use crate::client::{self, Client};
-use crate::config::Origin;
+use crate::config::{Origin, RegistrationMode, VerifyEmail};
 use crate::error::Error;
+use crate::throttle::is_private;
 
 /// The service as it is seen from outside.
 pub struct Site {
@@ -30,10 +31,16 @@ pub struct Site {
     pub https: bool,
     /// Whether the API page is served.
     pub docs: bool,
+    /// Whether letters are sent, and do not only wait for the operator.
+    pub mail: bool,
+    /// Whether addresses are confirmed, and whether that is required.
+    pub verify: VerifyEmail,
     /// Where static files are.
     pub assets: Assets,
     /// How long one stays signed in, as a sentence.
     pub session_words: String,
+    /// Who may make an account.
+    pub registration: RegistrationMode,
     /// Peers whose forwarding headers are believed.
     pub trusted: Vec<IpNet>,
     /// The number of the next request; starts anywhere.
@@ -120,8 +127,16 @@ impl Arrival {
             [] => Vec::new(),
             _ => request.headers().get("X-Forwarded-For").collect(),
         };
+        let address = client::address(peer, forwarded.into_iter(), trusted);
+        let unknown = is_private(address) && address == peer.to_canonical();
+        let said = || request.headers().get("X-Forwarded-For").last();
         let client = Client {
-            address: client::address(peer, forwarded.into_iter(), trusted),
+            address,
+            claimed: if unknown {
+                said().and_then(client::claimed)
+            } else {
+                None
+            },
             request_id: site.map(Site::next_id).unwrap_or_default(),
             agent: request
                 .headers()

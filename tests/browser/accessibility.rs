@@ -1,6 +1,5 @@
 //! Every page in the eyes of axe, by day and by night, on a large screen and a small one.
 
-use crate::house::House;
 use crate::looks::{prefer, widen};
 use crate::person::Person;
 use crate::places;
@@ -35,26 +34,34 @@ fn by_night_on_a_small_screen() {
 }
 
 fn has_no_violations(scheme: &str, width: u32) {
-    let (house, axe) = (House::new(), axe());
+    let (house, axe) = (places::house(), axe());
     let ana = Person::at(&house);
     prefer(&ana, scheme);
     widen(&ana, width);
     let mut faults = Vec::new();
     places::visit_all(&house, &ana, |place| {
-        ana.ask(&axe);
-        let found = ana.ask_later(RUN);
-        assert!(
-            found["passed"].as_u64() > Some(5),
-            "axe saw no page: {found}"
-        );
-        for fault in found["faults"].as_array().expect("a list") {
-            faults.push(format!("{}: {fault}", place.name));
-        }
+        faults.extend(faults_here(&ana, &axe, place.name));
     });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-fn axe() -> String {
+/// What axe finds on the page that somebody looks at.
+pub fn faults_here(person: &Person, axe: &str, name: &str) -> Vec<String> {
+    person.ask(axe);
+    let found = person.ask_later(RUN);
+    assert!(
+        found["passed"].as_u64() > Some(5),
+        "axe saw no page: {found}"
+    );
+    let faults = found["faults"].as_array().expect("a list");
+    faults
+        .iter()
+        .map(|fault| format!("{name}: {fault}"))
+        .collect()
+}
+
+/// The program that looks.
+pub fn axe() -> String {
     let path = std::env::var_os("AXE_JS")
         .expect("AXE_JS names axe-core's axe.min.js; .ci/run installs it and sets this");
     std::fs::read_to_string(path).expect("axe-core is where AXE_JS says")

@@ -52,6 +52,15 @@ fn the_first_key_offers_to_skip_to_the_content() {
     assert_eq!(focused(&ana), "username");
 }
 
+/// Presses Tab until what has the focus says `words`; a page has fewer stops than this asks for.
+fn step_to(person: &Person, words: &str) {
+    let found = (0..30).any(|_| {
+        person.press(&tab());
+        person.words(":focus") == words
+    });
+    assert!(found, "no stop of the keyboard says {words:?}");
+}
+
 #[test]
 fn somebody_registers_signs_out_and_comes_back_by_keyboard() {
     let house = House::new();
@@ -62,9 +71,9 @@ fn somebody_registers_signs_out_and_comes_back_by_keyboard() {
     ana.leave(|| ana.press(&enter()));
     assert_eq!(ana.place(), "/account");
 
-    // Past the head's own to the button in the page.
-    ana.press(&[tab(), enter(), tab()].concat());
-    assert_eq!(ana.words(":focus"), "Sign out");
+    // Past the head's own into the page, then on to its button.
+    ana.press(&[tab(), enter()].concat());
+    step_to(&ana, "Sign out");
     ana.leave(|| ana.press(&enter()));
     assert_eq!(ana.place(), "/");
 
@@ -79,7 +88,7 @@ fn somebody_registers_signs_out_and_comes_back_by_keyboard() {
 
 #[test]
 fn every_stop_of_the_keyboard_is_reached_and_shows_where_it_is() {
-    let house = House::new();
+    let house = places::house();
     let ana = Person::at(&house);
     let mut faults = Vec::new();
     places::visit_all(&house, &ana, |place| {

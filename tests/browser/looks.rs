@@ -2,7 +2,6 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::house::House;
 use crate::person::Person;
 use crate::places;
 
@@ -36,7 +35,7 @@ fn brightness(person: &Person) -> (f64, f64) {
 
 #[test]
 fn every_page_is_light_by_day_and_dark_by_night() {
-    let house = House::new();
+    let house = places::house();
     let ana = Person::at(&house);
     places::visit_all(&house, &ana, |place| {
         prefer(&ana, "light");
@@ -50,7 +49,7 @@ fn every_page_is_light_by_day_and_dark_by_night() {
 
 #[test]
 fn no_page_is_wider_than_a_small_screen() {
-    let house = House::new();
+    let house = places::house();
     let ana = Person::at(&house);
     widen(&ana, 320);
     let mut wide = Vec::new();

@@ -41,6 +41,26 @@ pub const EVERY: &[Place] = &[
     outside("login, on the way", |person| person.open("/secure-data")),
     outside("login, refused", refused_login),
     outside("error", |person| person.open("/nowhere")),
+    outside("verify", |person| person.open("/verify")),
+    outside("verify, refused", refused_verification),
+    outside("verify, asked", asked_verification),
+    outside("verify, wrong code", wrong_code),
+    outside("verify, done", |person| person.open("/verify/done")),
+    outside("forgot", |person| person.open("/forgot")),
+    outside("forgot, refused", refused_forgetting),
+    outside("reset", asked_reset),
+    outside("reset, refused", refused_reset),
+    outside("reset, done", |person| person.open("/reset/done")),
+    outside("goodbye", |person| person.open("/goodbye")),
+    outside("address, confirmed", |person| {
+        person.open("/address/confirmed");
+    }),
+    outside("address, taken back", |person| {
+        person.open("/address/undone");
+    }),
+    outside("address, bad link", |person| {
+        person.open("/address/undo/abc");
+    }),
     outside("docs", open_docs),
     outside("docs, signing in", docs_dialog),
     outside("docs, trying", docs_trying),
@@ -48,12 +68,35 @@ pub const EVERY: &[Place] = &[
     inside("secure-data", |person| person.open("/secure-data")),
     inside("account", |person| person.open("/account")),
     inside("sessions", |person| person.open("/account/sessions")),
+    inside("account, changed", |person| {
+        person.open("/account?done=password");
+    }),
+    inside("events", |person| person.open("/account/events")),
+    inside("confirm", |person| person.open("/account/confirm")),
+    inside("confirm, refused", refused_confirmation),
+    inside("password", |person| person.open("/account/password")),
+    inside("password, refused", refused_password),
+    inside("username", |person| person.open("/account/username")),
+    inside("username, refused", refused_username),
+    inside("email", |person| person.open("/account/email")),
+    inside("email, refused", refused_email),
+    inside("email, asked", asked_email),
+    inside("email, wrong code", wrong_email_code),
+    inside("data", |person| person.open("/account/data")),
+    inside("delete", |person| person.open("/account/delete")),
+    inside("delete, refused", refused_deletion),
     inside("error, signed in", |person| person.open("/nowhere")),
 ];
+
+/// A house that writes letters, and keeps them.
+pub fn house() -> House {
+    House::with(&[("vestibule.verify_email", "\"optional\"")])
+}
 
 /// Goes to every page and does something there.
 pub fn visit_all(house: &House, person: &Person, mut act: impl FnMut(&Place)) {
     let cookies = lived_in(house);
+    behind_letters(house, person, &mut act);
     for place in EVERY {
         if place.inside {
             hold(person, &cookies);
@@ -63,6 +106,26 @@ pub fn visit_all(house: &House, person: &Person, mut act: impl FnMut(&Place)) {
         assert_eq!(name, place.inside, "{} is another page", place.name);
         act(place);
     }
+}
+
+/// Goes to the pages behind the links of letters.
+fn behind_letters(house: &House, person: &Person, act: &mut impl FnMut(&Place)) {
+    let asked = house.submit("/forgot", &[("email", "ana@example.org")]);
+    assert_eq!(asked.status, 303);
+    for (name, kind) in [("verify, by link", "verify"), ("reset, by link", "reset")] {
+        let letter = house.letter(kind, "ana@example.org", 0);
+        person.open(&letter.path(&format!("/{kind}/")));
+        assert_eq!(person.status(), 200, "{name}");
+        act(&outside(name, |_| {}));
+    }
+    let token = house.log_in("ana", PASSWORD).text_of("access_token");
+    let call = house.post("/auth/email").bearer(&token);
+    let asked = call.json(&json!({ "email": "ana@third.example" }));
+    assert_eq!(asked.status, 202);
+    let letter = house.letter("confirm-address", "ana@third.example", 0);
+    person.open(&letter.path("/address/confirm/"));
+    assert_eq!(person.status(), 200);
+    act(&outside("address, by link", |_| {}));
 }
 
 /// Registers ana, who then has a session, another one elsewhere, and one that ended; gives the first one's cookies.
@@ -106,6 +169,99 @@ fn refused_login(person: &Person) {
     person.open("/login");
     person.log_in("ana", "not the password");
     assert_eq!(person.status(), 401);
+}
+
+fn refused_confirmation(person: &Person) {
+    person.open("/account/confirm");
+    person.write("#password", "not the password");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 422);
+}
+
+fn refused_password(person: &Person) {
+    person.open("/account/password");
+    person.write("#current_password", PASSWORD);
+    person.write("#new_password", "password1234");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 422);
+}
+
+fn refused_username(person: &Person) {
+    person.open("/account/username");
+    person.write("#username", "a b c");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 422);
+}
+
+fn refused_email(person: &Person) {
+    person.open("/account/email");
+    person.write("#email", "ana@example");
+    person.follow("form[action='/account/email'] button");
+    assert_eq!(person.status(), 422);
+}
+
+fn asked_email(person: &Person) {
+    person.open("/account/email");
+    person.write("#email", "ana@new.example");
+    person.follow("form[action='/account/email'] button");
+    assert!(person.sees("#code"));
+}
+
+fn wrong_email_code(person: &Person) {
+    person.open("/account/email");
+    person.write("#code", "BCDF-GHJK");
+    person.follow("form[action='/account/email/confirm'] button");
+    assert_eq!(person.status(), 422);
+}
+
+fn refused_deletion(person: &Person) {
+    person.open("/account/delete");
+    person.write("#username", "bob");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 422);
+}
+
+fn refused_verification(person: &Person) {
+    person.open("/verify");
+    person.write("#email", "ana@example");
+    person.follow("form[action='/verify/send'] button");
+    assert_eq!(person.status(), 422);
+}
+
+fn asked_verification(person: &Person) {
+    person.open("/verify");
+    person.write("#email", "nobody@example.org");
+    person.follow("form[action='/verify/send'] button");
+    assert!(person.sees("#code"));
+}
+
+fn wrong_code(person: &Person) {
+    asked_verification(person);
+    person.write("#code", "BBBB-BBBB");
+    person.follow("form[action='/verify'] button");
+    assert_eq!(person.status(), 400);
+}
+
+fn refused_forgetting(person: &Person) {
+    person.open("/forgot");
+    person.write("#email", "ana@example");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 422);
+}
+
+fn asked_reset(person: &Person) {
+    person.open("/forgot");
+    person.write("#email", "nobody@example.org");
+    person.follow("main button[type=submit]");
+    assert!(person.sees("#code"));
+}
+
+fn refused_reset(person: &Person) {
+    asked_reset(person);
+    person.write("#code", "BBBB-BBBB");
+    person.write("#password", "brisk lantern meadow");
+    person.follow("main button[type=submit]");
+    assert_eq!(person.status(), 400);
 }
 
 /// The API page, once its program has drawn it.

@@ -8,7 +8,7 @@ use crate::places;
 
 #[test]
 fn no_page_fetches_from_anywhere_else() {
-    let house = House::new();
+    let house = places::house();
     let ana = Person::at(&house);
     places::visit_all(&house, &ana, |place| {
         let fetched = fetched(&ana);
@@ -40,7 +40,7 @@ fn fetched(person: &Person) -> Vec<String> {
 
 #[test]
 fn no_page_makes_the_console_complain() {
-    let house = House::new();
+    let house = places::house();
     let ana = Person::at(&house);
     places::visit_all(&house, &ana, |place| {
         let complaints: Vec<_> = ana

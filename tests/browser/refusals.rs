@@ -40,6 +40,25 @@ fn a_refusal_is_where_reading_starts_and_what_the_fields_point_at() {
 }
 
 #[test]
+fn whoever_has_to_wait_reads_until_when_in_their_own_time() {
+    let house = House::with(&[
+        ("vestibule.throttle", "on"),
+        ("vestibule.registrations_per_address", "1"),
+    ]);
+    assert_eq!(house.register("ben").status, 201);
+    let ana = Person::at(&house);
+    ana.open("/register");
+    ana.register("ana");
+    assert_eq!((ana.place().as_str(), ana.status()), ("/register", 429));
+    let words = ana.words("[role=alert]");
+    let start = "Too many new accounts from your network. Try again in 60 minutes. That is at ";
+    assert!(words.starts_with(start), "{words}");
+    let utc = ana.attribute("[role=alert] time", "title");
+    assert!(utc.expect("the original words").ends_with("UTC"));
+    assert_eq!(ana.written_in("#username"), "ana");
+}
+
+#[test]
 fn somebody_unknown_reads_the_same_as_with_a_wrong_password() {
     let house = House::new();
     house.register("ana");

@@ -74,6 +74,13 @@ impl Database {
             .map(|postgres| format!("{}/{}", postgres.server, postgres.name))
     }
 
+    /// As the service opens it.
+    pub fn pool(&self) -> String {
+        let file = self.data_dir().join("vestibule.db");
+        self.url()
+            .unwrap_or_else(|| format!("sqlite://{}", file.display()))
+    }
+
     /// Takes the database away from under the service.
     pub fn lose(&self) {
         match &self.postgres {

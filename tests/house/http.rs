@@ -59,15 +59,25 @@ impl Call {
 
     /// Sends it with a form.
     pub fn form(self, fields: &[(&str, &str)]) -> Answer {
+        self.try_form(fields).expect("an answer")
+    }
+
+    /// Sends it with a form to a server that may end before it answers.
+    pub fn try_form(self, fields: &[(&str, &str)]) -> Option<Answer> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
         self.header("Content-Type", "application/x-www-form-urlencoded")
-            .body(body.into_bytes())
+            .try_body(body.into_bytes())
     }
 
     /// Sends it with these bytes.
     pub fn body(self, body: Vec<u8>) -> Answer {
+        self.try_body(body).expect("an answer")
+    }
+
+    /// Sends it with these bytes to a server that may end before it answers. Half an answer is none.
+    pub fn try_body(self, body: Vec<u8>) -> Option<Answer> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -82,13 +92,13 @@ impl Call {
         } else {
             agent.run(self.request.body(body).expect("a request"))
         };
-        let mut response = sent.expect("an answer");
-        let text = response.body_mut().read_to_vec().expect("a body");
-        Answer {
+        let mut response = sent.ok()?;
+        let text = response.body_mut().read_to_vec().ok()?;
+        Some(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             text: String::from_utf8(text).expect("text"),
-        }
+        })
     }
 }
 

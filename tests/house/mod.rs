@@ -16,12 +16,18 @@ use vestibule::world::{Chance, Clock, World};
 
 pub mod database;
 pub mod http;
+pub mod mail;
+pub mod operator;
+pub mod process;
 
 pub use database::Database;
 pub use http::{Answer, Call};
 
 /// A password that registration takes.
 pub const PASSWORD: &str = "quartz balloon tundra";
+
+/// What seals the keys in a PostgreSQL database.
+pub const SECRET: &str = "a secret that all tests share, 32+";
 
 /// A quarter past midnight, on a day like any other.
 pub const START: i64 = 1_790_000_000;
@@ -201,16 +207,17 @@ pub fn figment(database: &Database, settings: &[(&str, &str)]) -> Figment {
         ("vestibule.hash_passes", "1"),
         ("vestibule.hash_threads", "2"),
         ("vestibule.database_connections", "4"),
+        // All tests come from one address. Those about limits turn them on.
+        ("vestibule.throttle", "off"),
     ];
     let mut figment = Figment::from(Config::release_default())
         .merge(("vestibule.data_dir", database.data_dir()))
         .merge(("shutdown.signals", Vec::<String>::new()))
         .select("release");
     if let Some(url) = database.url() {
-        figment = figment.merge(("vestibule.database_url", url)).merge((
-            "vestibule.server_secret",
-            "a secret that all tests share, 32+",
-        ));
+        figment = figment
+            .merge(("vestibule.database_url", url))
+            .merge(("vestibule.server_secret", SECRET));
     }
     for (key, value) in base.iter().chain(settings) {
         let value: Value = value.parse().expect("values parse as anything");

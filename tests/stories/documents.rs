@@ -48,6 +48,35 @@ fn the_document_says_how_to_authorize_and_what_errors_look_like() {
 }
 
 #[test]
+fn the_document_says_what_is_refused_and_how() {
+    let house = House::new();
+    let document = house.get("/openapi.json").send().json();
+    let schemas = &document["components"]["schemas"];
+    // Other members of a new account are 422, and null is no text.
+    assert_eq!(schemas["NewAccount"]["additionalProperties"], false);
+    assert_eq!(
+        schemas["TokenRequest"]["properties"]["username"]["type"],
+        "string"
+    );
+    let field = &schemas["Problem"]["properties"]["errors"]["items"]["$ref"];
+    assert_eq!(field, "#/components/schemas/FieldError");
+    let mut seen = 0;
+    let paths = document["paths"].as_object().expect("paths").values();
+    for operation in paths.flat_map(|path| path.as_object().expect("methods").values()) {
+        for (status, response) in operation["responses"].as_object().expect("responses") {
+            let header = match status.as_str() {
+                "401" => "WWW-Authenticate",
+                "429" | "503" => "Retry-After",
+                _ => continue,
+            };
+            assert!(response["headers"][header].is_object(), "{operation}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "the test sees no refusals");
+}
+
+#[test]
 fn the_page_and_its_files_are_served_from_here() {
     let house = House::new();
     let page = house.get("/docs").page().send();

@@ -136,6 +136,25 @@ fn every_header_member_is_enforced() {
 }
 
 #[test]
+fn a_key_that_a_token_brings_along_is_not_used() {
+    let mut forge = Forge::new();
+    forge.key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    let jwk = json!({ "kty": "oct", "alg": "HS256", "kid": forge.kid,
+                      "k": BASE64URL_NOPAD.encode(&[7; 32]) });
+    for (name, value) in [
+        ("jwk", jwk),
+        ("jku", json!("https://evil.example/jwks.json")),
+        ("x5u", json!("https://evil.example/chain.pem")),
+        ("x5c", json!(["MAAA"])),
+    ] {
+        let mut header = forge.header();
+        header[name] = value;
+        let token = forge.sign(&header.to_string(), &forge.claims().to_string());
+        assert_eq!(forge.status(&token), 401, "{name}");
+    }
+}
+
+#[test]
 fn every_claim_is_enforced() {
     let forge = Forge::new();
     for name in [
@@ -175,6 +194,18 @@ fn every_claim_is_enforced() {
         401
     );
     assert_eq!(forge.with(|_, claims| claims["aud"] = json!([])), 401);
+    for odd in [
+        json!("admin"),
+        json!(null),
+        json!([7]),
+        json!({ "admin": true }),
+    ] {
+        assert_eq!(
+            forge.with(|_, claims| claims["roles"] = odd.clone()),
+            401,
+            "{odd}"
+        );
+    }
     for far in [
         json!(1e300),
         json!(-1),

@@ -85,19 +85,28 @@ fn every_response_carries_the_headers() {
 }
 
 #[test]
-fn html_and_text_say_their_charset() {
+fn text_says_its_charset() {
     let house = House::new();
     assert_eq!(
         house.get("/").page().send().header("Content-Type"),
         "text/html; charset=utf-8"
     );
-    assert_eq!(
-        house
-            .get("/static/vestibule.css")
-            .send()
-            .header("Content-Type"),
-        "text/css; charset=utf-8"
-    );
+    for (path, kind) in [
+        ("/static/vestibule.css", "text/css; charset=utf-8"),
+        ("/static/vestibule.js", "text/javascript; charset=utf-8"),
+        ("/static/icon.svg", "image/svg+xml; charset=utf-8"),
+        ("/docs/swagger-ui.css", "text/css; charset=utf-8"),
+        (
+            "/docs/swagger-ui-bundle.js",
+            "text/javascript; charset=utf-8",
+        ),
+    ] {
+        assert_eq!(
+            house.get(path).send().header("Content-Type"),
+            kind,
+            "{path}"
+        );
+    }
 }
 
 #[test]
@@ -133,4 +142,31 @@ fn a_negotiated_answer_says_what_it_depends_on() {
         (page.header("Vary"), json.header("Vary")),
         ("Accept", "Accept")
     );
+}
+
+#[test]
+fn under_https_every_response_asks_for_https_from_now_on() {
+    let house = House::with(&[("vestibule.public_url", "https://login.example.org")]);
+    for (method, path, host) in [
+        ("GET", "/", "login.example.org"),
+        ("GET", "/login", "login.example.org"),
+        ("GET", "/secure-data", "login.example.org"),
+        ("GET", "/nothing", "login.example.org"),
+        ("GET", "/static/vestibule.css", "login.example.org"),
+        ("GET", "/static/vestibule.js", "login.example.org"),
+        ("GET", "/docs", "login.example.org"),
+        ("GET", "/openapi.json", "login.example.org"),
+        ("GET", "/health/live", "login.example.org"),
+        ("POST", "/auth/token", "login.example.org"),
+        ("PUT", "/", "login.example.org"),
+        ("PROPFIND", "/", "login.example.org"),
+        ("GET", "/", "evil.example"),
+    ] {
+        let answer = house.call(method, path).header("Host", host).send();
+        assert_eq!(
+            answer.header("Strict-Transport-Security"),
+            "max-age=63072000; includeSubDomains",
+            "{method} {path}"
+        );
+    }
 }

@@ -36,6 +36,7 @@ fn every_request_and_every_security_event_is_a_line() {
         registered["account"]
     );
     assert_eq!(house.events("logged_in")[0]["id"], requests[3]["id"]);
+    assert_eq!(house.events("logged_in")[0]["method"], "password");
     assert_eq!(house.events("token_refused")[0]["reason"], "malformed");
     assert_eq!(house.events("logged_out").len(), 1);
 }

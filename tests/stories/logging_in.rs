@@ -316,3 +316,15 @@ fn a_full_queue_is_said_at_once() {
     assert_eq!(busy[0].header("Retry-After"), "3");
     assert_eq!(busy[0].json()["error"], "temporarily_unavailable");
 }
+
+#[test]
+fn nobody_can_sign_in_before_somebody_registered() {
+    let house = House::new();
+    assert_eq!(house.database.ask("select count(*) from accounts"), ["0"]);
+    for name in ["admin", "root", "vestibule", "test"] {
+        for password in ["admin", "password", "vestibule", PASSWORD, ""] {
+            let answer = house.log_in(name, password);
+            assert!(matches!(answer.status, 400 | 401), "{name} {password}");
+        }
+    }
+}

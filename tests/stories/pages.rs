@@ -188,3 +188,33 @@ fn static_files_are_named_by_their_content() {
         );
     }
 }
+
+#[test]
+fn password_fields_are_hidden_and_leave_password_managers_alone() {
+    let house = House::new();
+    for (path, purpose) in [
+        ("/login", "current-password"),
+        ("/register", "new-password"),
+    ] {
+        let page = house.get(path).page().send().text;
+        let fields: Vec<&str> = page
+            .split("<input ")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('>'))
+            .map(|(field, _)| field)
+            .filter(|field| field.contains("name=\"password\""))
+            .collect();
+        assert_eq!(fields.len(), 1, "{path}");
+        assert!(
+            fields[0].contains("type=\"password\"")
+                && fields[0].contains(&format!("autocomplete=\"{purpose}\"")),
+            "{path}: {}",
+            fields[0]
+        );
+        // The longest is said in words: a field that cuts would cut what a manager fills in.
+        assert!(!fields[0].contains("maxlength"), "{path}: {}", fields[0]);
+        assert!(page.contains("autocomplete=\"username\""), "{path}");
+    }
+    let script = house.get("/static/vestibule.js").send().text;
+    assert!(!script.contains("paste") && !script.contains("innerHTML"));
+}

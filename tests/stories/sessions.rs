@@ -429,6 +429,27 @@ fn a_restart_forgets_nothing() {
 }
 
 #[test]
+fn a_shorter_life_for_tokens_brings_no_ended_session_back() {
+    let issuer = ("vestibule.issuer", "https://login.example.org");
+    let house = House::with(&[issuer, ("vestibule.access_minutes", "1440")]);
+    let (gone, _) = signed_in(&house, "ana");
+    let (going, _) = tokens(&house.log_in("ana", PASSWORD));
+    house.post("/auth/logout").bearer(&gone).send();
+    house.clock.advance(3 * 3600);
+    assert_eq!(
+        (house.status_of(&gone), house.status_of(&going)),
+        (401, 200)
+    );
+    let clock = house.clock.clone();
+    let house = House::at(house.close(), &[issuer], clock);
+    // Neither lives longer than tokens do today, so what is remembered reaches far enough.
+    assert_eq!(
+        (house.status_of(&gone), house.status_of(&going)),
+        (401, 401)
+    );
+}
+
+#[test]
 fn another_instance_hears_of_it_within_a_second() {
     let one = House::with(&[("vestibule.issuer", "https://login.example.org")]);
     let other = one.beside(&[("vestibule.issuer", "https://login.example.org")]);
@@ -511,7 +532,7 @@ fn nothing_that_opens_a_session_is_kept_in_the_clear() {
     house.refresh(&refresh);
     let kept = house
         .database
-        .ask("select id || seed || device || client || method from sessions")
+        .ask("select id || device || client || method from sessions")
         .join(" ");
     let mac = refresh.rsplit_once('.').expect("parts").1;
     assert!(!kept.contains(mac) && !kept.contains(&access));
@@ -526,15 +547,17 @@ fn a_clock_that_jumps_ahead_and_back_revives_no_session() {
     house.clock.advance(7200);
     let (later, _) = tokens(&house.log_in("ana", PASSWORD));
     assert_eq!(house.status_of(&later), 200);
-    // Long enough for the sweep, which happens on real time.
+    // Long enough for the instance to have listened, which it does on real time.
     std::thread::sleep(Duration::from_millis(900));
     house.clock.advance(-7200);
     let started = Instant::now();
-    while house.status_of(&gone) != 401 {
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "a session that ended is back"
-        );
+    loop {
+        // Closed until it knows again what ended; never open.
+        match house.status_of(&gone) {
+            401 => break,
+            status => assert_eq!(status, 503, "a session that ended is back"),
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "still closed");
     }
     std::thread::sleep(Duration::from_millis(900));
     assert_eq!(house.status_of(&gone), 401);
@@ -593,4 +616,78 @@ fn the_newest_session_is_never_the_surplus() {
         let (access, _) = tokens(&house.log_in("ana", PASSWORD));
         assert_eq!(house.status_of(&access), 200);
     }
+}
+
+#[test]
+fn what_newer_sessions_took_the_place_of_is_forgotten_sooner_than_the_rest() {
+    use vestibule::store::{Pool, sessions};
+    let house = House::with(&[("vestibule.sessions_per_account", "1")]);
+    house.register("ana");
+    for _ in 0..4 {
+        assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    }
+    let token = house.log_in("ana", PASSWORD).text_of("access_token");
+    let answer = house.post("/auth/logout").bearer(&token).send();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let why = "select ended_why from sessions order by ended_why";
+    assert_eq!(
+        house.database.ask(why),
+        ["logged_out", "surplus", "surplus", "surplus", "surplus"]
+    );
+    let (pool, runtime) = (
+        house.database.pool(),
+        rocket::tokio::runtime::Runtime::new(),
+    );
+    let forget = |ended_before, surplus_before| {
+        let runtime = runtime.as_ref().expect("a runtime");
+        runtime.block_on(async {
+            let pool = Pool::open(&pool, 1).await.expect("the database opens");
+            let done = sessions::forget(&pool, ended_before, surplus_before).await;
+            done.expect("it is written");
+            pool.close().await;
+        });
+    };
+    forget(house.clock.unix(), house.clock.unix());
+    assert_eq!(house.database.ask(why).len(), 5);
+    forget(house.clock.unix(), house.clock.unix() + 1);
+    assert_eq!(house.database.ask(why), ["logged_out"]);
+    forget(house.clock.unix() + 1, house.clock.unix() + 1);
+    assert_eq!(house.database.ask(why), [""; 0]);
+}
+
+/// The time of the database, which no test sets.
+fn time_there(database: &Database) -> i64 {
+    let sql = match database.url() {
+        Some(_) => "select cast(extract(epoch from now()) as bigint)",
+        None => "select unixepoch()",
+    };
+    database.ask(sql)[0].parse().expect("seconds")
+}
+
+#[test]
+fn a_retry_at_an_instance_whose_clock_is_ahead_ends_nothing() {
+    let house = House::new();
+    let (database, _) = (house.database.shared(), house.register("ana"));
+    let now = time_there(&database);
+    drop(house);
+    let first = House::at(database.shared(), &[], Clock::set_to(now));
+    let ahead = House::at(database.shared(), &[], Clock::set_to(now + 45));
+    let token = first.log_in("ana", PASSWORD).text_of("refresh_token");
+    let next = first.refresh(&token).text_of("refresh_token");
+    assert_eq!(first.refresh(&next).status, 200);
+    // On its own clock the old token was followed 45 seconds ago.
+    let retry = ahead.refresh(&token);
+    assert_eq!((retry.status, retry.text_of("refresh_token")), (200, next));
+}
+
+#[test]
+fn a_program_that_always_sends_the_same_refresh_token_is_not_idle() {
+    let house = House::new();
+    house.register("ana");
+    let token = house.log_in("ana", PASSWORD).text_of("refresh_token");
+    for day in 0..6 {
+        assert_eq!(house.refresh(&token).status, 200, "on day {}", day * 5);
+        house.clock.advance(5 * 86_400);
+    }
+    assert_eq!(house.refresh(&token).status, 400, "after thirty days");
 }

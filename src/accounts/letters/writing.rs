@@ -1,0 +1,108 @@
+//! The letters that recovery and registration write: what is in them, and how long it is good.
+
+use super::outstanding::Lives;
+use super::{Letter, Letters, Purpose, lasts};
+use crate::client::Client;
+use crate::error::Error;
+use crate::store::Work;
+use crate::store::accounts::Account;
+use crate::world::in_words;
+
+impl Letters {
+    /// Asks the owner whether the address is theirs, for a request that has its name already.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Internal`].
+    pub async fn put_verification(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        request: String,
+    ) -> Result<(), Error> {
+        let settings = self.settings();
+        let lives = Lives {
+            link: settings.verify_life,
+            code: settings.code_life,
+        };
+        let (id, to) = (&account.id, &account.email);
+        let issued = self.issue_for(work, request, Purpose::Verify, id, to, lives);
+        let issued = issued.await?;
+        let letter = Letter::Verify {
+            link: self.link(&format!("/verify/{}", *issued.secret)),
+            code: issued.code.to_string(),
+            code_lasts: lasts(lives.code),
+            good_until: self.now() + lives.link,
+        };
+        self.put(work, account, to, letter).await
+    }
+
+    /// Lets the owner set a new password, for a request that has its name already.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Internal`].
+    pub async fn put_reset(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        request: String,
+    ) -> Result<(), Error> {
+        let life = self.settings().code_life;
+        let lives = Lives {
+            link: life,
+            code: life,
+        };
+        let (id, to) = (&account.id, &account.email);
+        let issued = self.issue_for(work, request, Purpose::Reset, id, to, lives);
+        let issued = issued.await?;
+        let letter = Letter::Reset {
+            link: self.reset_link(&issued.secret),
+            code: issued.code.to_string(),
+            good_until: self.now() + life,
+        };
+        self.put(work, account, to, letter).await
+    }
+
+    /// Tells the owner of an address that somebody registered with it, and lets them set a new password. There is no
+    /// code: nobody who may use one is waiting.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Internal`].
+    pub async fn put_already_registered(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+    ) -> Result<(), Error> {
+        let life = self.settings().code_life;
+        let lives = Lives {
+            link: life,
+            code: 0,
+        };
+        let (id, to) = (&account.id, &account.email);
+        let issued = self.issue(work, Purpose::Reset, id, to, lives).await?;
+        let letter = Letter::AlreadyRegistered {
+            link: self.reset_link(&issued.secret),
+            good_until: self.now() + life,
+        };
+        self.put(work, account, to, letter).await
+    }
+
+    /// The notice of a new password, by whoever is calling.
+    pub fn password_changed(&self, client: &Client) -> Letter {
+        Letter::PasswordChanged {
+            when: self.now_in_words(),
+            device: client.device(),
+            address: client.address.to_string(),
+            link: self.link("/forgot"),
+        }
+    }
+
+    /// This moment, as letters say it.
+    pub fn now_in_words(&self) -> String {
+        in_words(self.clock().unix())
+    }
+
+    /// The page where a new password is set with this secret.
+    pub fn reset_link(&self, secret: &str) -> String {
+        self.link(&format!("/reset/{secret}"))
+    }
+}

@@ -1,0 +1,418 @@
+//! `vestibule user`: what an operator does to accounts.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use rocket::figment::Figment;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{listing, make, moment, open, outbox, say, terminal, unusable};
+use crate::accounts::letters::Letters;
+use crate::accounts::operator::{self, Act, Done, Newcomer, ResetLink};
+use crate::config::{Fault, HashSettings, Settings, VerifyEmail};
+use crate::error::Error;
+use crate::hashing::Hashing;
+use crate::store::Pool;
+use crate::store::accounts::Account;
+use crate::store::roster::Wanted;
+use crate::tokens::Role;
+use crate::world::{Chance, Clock};
+
+#[derive(Subcommand)]
+pub enum User {
+    /// Make an account. The password is asked for without being shown, or read as one line from standard input; with
+    /// --link its owner sets it.
+    Add(Add),
+    /// Print all accounts, by name.
+    List {
+        /// Only those that nobody may sign in with.
+        #[arg(long)]
+        disabled: bool,
+        /// Only those with this role.
+        #[arg(long)]
+        role: Option<RoleName>,
+        /// For scripts: an object a line, times in seconds since 1970.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what there is to say of an account.
+    Show {
+        #[command(flatten)]
+        name: Name,
+        /// For scripts; times in seconds since 1970.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let nobody sign in with it, and end its sessions.
+    Disable(Name),
+    /// Let whoever knows its password sign in again.
+    Enable(Name),
+    /// End its sessions.
+    EndSessions(Name),
+    /// Open it again, where too many wrong passwords have closed it to strangers.
+    Unlock(Name),
+    /// Print a link with which its owner sets a new password, once. Nothing is sent: hand it over yourself.
+    ResetLink {
+        #[command(flatten)]
+        name: Name,
+        #[command(flatten)]
+        lasting: Lasting,
+        /// For scripts; times in seconds since 1970.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete it for good, with everything held about it. Its name stays reserved: nobody gets it again.
+    Delete {
+        #[command(flatten)]
+        name: Name,
+        /// Do not ask whether you are sure.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take its address for confirmed: you know that it is its owner's.
+    Verify(Name),
+    /// Give it a role. Its sessions end, so that who holds the new one has signed in for it.
+    Role {
+        #[command(flatten)]
+        name: Name,
+        /// What it may do from now on.
+        #[arg(value_enum)]
+        role: RoleName,
+    },
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// 3 to 32 letters, digits, dots, underscores or hyphens.
+    username: String,
+    /// An address.
+    email: String,
+    /// What it may do.
+    #[arg(long, value_enum, default_value = "user")]
+    role: RoleName,
+    /// Take the address for confirmed: you know that it is theirs.
+    #[arg(long)]
+    verified: bool,
+    /// Ask for no password, and print a link with which the owner sets it.
+    #[arg(long)]
+    link: bool,
+    #[command(flatten)]
+    lasting: Lasting,
+    /// For scripts; times in seconds since 1970.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct Lasting {
+    /// How long the link is good.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(5..=1440))]
+    minutes: i64,
+}
+
+#[derive(Args)]
+pub struct Name {
+    /// The username or the address.
+    name: String,
+}
+
+/// A role, as it is typed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum RoleName {
+    /// Its own affairs.
+    User,
+    /// Also what your apps keep for administrators.
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::User => Self::User,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+/// Does it, with the settings that the server has.
+pub async fn user(figment: &Figment, act: &User) -> Result<ExitCode, Fault> {
+    match act {
+        User::ResetLink {
+            name,
+            lasting,
+            json,
+        } => return reset_link(figment, name, lasting, *json).await,
+        User::Delete { name, yes } => return delete(figment, name, *yes).await,
+        User::Add(wanted) if wanted.link => return add_with_link(figment, wanted).await,
+        _ => {}
+    }
+    // The first administrator may be made before the first start.
+    let (settings, pool) = match act {
+        User::Add(_) => make(figment).await?,
+        _ => open(figment).await?,
+    };
+    let done = carry_out(&settings, &pool, act).await;
+    pool.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn carry_out(settings: &Settings, pool: &Pool, act: &User) -> Result<(), Fault> {
+    match act {
+        User::Add(wanted) => return add(settings, pool, wanted).await,
+        User::List {
+            disabled,
+            role,
+            json,
+        } => return list(pool, *disabled, role.map(Role::from), *json).await,
+        User::Show { name, json } => return show(settings, pool, name, *json).await,
+        User::Disable(name) => {
+            let done = do_to(pool, name, Act::Disable).await?;
+            told(name, "disabled", &done);
+        }
+        User::Enable(name) => {
+            let done = do_to(pool, name, Act::Enable).await?;
+            told(name, "enabled", &done);
+        }
+        User::EndSessions(name) => {
+            let done = do_to(pool, name, Act::EndSessions).await?;
+            say(&format!("Sessions of {} ended: {}.", name.name, done.ended));
+        }
+        User::Unlock(name) => return unlock(pool, name).await,
+        User::Verify(name) => return verify(pool, name).await,
+        // Done before: these need the keys of letters, too.
+        User::ResetLink { .. } | User::Delete { .. } => {}
+        User::Role { name, role } => {
+            let role = Role::from(*role);
+            let done = do_to(pool, name, Act::Role(role)).await?;
+            match done.changed {
+                true => told(name, &format!("now {}", called(role)), &done),
+                false => say(&format!("{} is {} already.", name.name, called(role))),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn told(name: &Name, what: &str, done: &Done) {
+    let (name, ended) = (&name.name, done.ended);
+    say(&format!("{name} is {what}. Sessions ended: {ended}."));
+}
+
+fn called(role: Role) -> &'static str {
+    match role {
+        Role::User => "a user like any other",
+        Role::Admin => "an administrator",
+    }
+}
+
+async fn do_to(pool: &Pool, name: &Name, act: Act) -> Result<Done, Fault> {
+    let done = operator::act(pool, &name.name, act, Clock::Real.unix()).await;
+    done.map_err(unusable)?.ok_or_else(|| nobody(name))
+}
+
+async fn add(settings: &Settings, pool: &Pool, wanted: &Add) -> Result<(), Fault> {
+    let password = terminal::new_password()?;
+    let made = make_account(settings, pool, wanted, password).await?;
+    let must_confirm = settings.letters.verify == VerifyEmail::Required && !wanted.verified;
+    if wanted.json {
+        say(&document(&made).to_string());
+    } else {
+        let role = called(wanted.role.into());
+        say(&format!(
+            "{} may sign in from now on, as {role}.",
+            made.username
+        ));
+    }
+    if must_confirm {
+        eprintln!(
+            "The address has to be confirmed before: by a letter, or by `vestibule user verify {}`.",
+            made.username
+        );
+    }
+    Ok(())
+}
+
+fn document(account: &Account) -> Value {
+    json!({ "id": account.id, "username": account.username, "role": account.role })
+}
+
+async fn make_account(
+    settings: &Settings,
+    pool: &Pool,
+    wanted: &Add,
+    password: Zeroizing<String>,
+) -> Result<Account, Fault> {
+    let one = HashSettings {
+        threads: 1,
+        ..settings.hashing
+    };
+    let hashing = Hashing::start(one)
+        .map_err(|error| Fault(format!("The hashing thread cannot start: {error}.")))?;
+    let newcomer = Newcomer {
+        username: wanted.username.clone(),
+        email: wanted.email.clone(),
+        password,
+        role: wanted.role.into(),
+    };
+    let now = Clock::Real.unix();
+    let made = operator::add(pool, &hashing, &Chance::real(), newcomer, now).await;
+    let made = made
+        .map_err(unusable)?
+        .map_err(|refused| refusal(&refused))?;
+    if wanted.verified {
+        let verified = operator::verify(pool, &made.username, now).await;
+        verified.map_err(unusable)?;
+    }
+    Ok(made)
+}
+
+/// The account has a password that nobody knows, until its owner sets one.
+async fn add_with_link(figment: &Figment, wanted: &Add) -> Result<ExitCode, Fault> {
+    let settings = Settings::read(figment)?;
+    let (letters, pool) = outbox::open(figment).await?;
+    let random = Chance::real().id().map(Zeroizing::new);
+    let random = random.map_err(|_| Fault("The system gives no random bytes.".into()))?;
+    let made = make_account(&settings, &pool, wanted, random).await?;
+    let link = new_link(&pool, &letters, &made.username, &wanted.lasting).await?;
+    pool.close().await;
+    if wanted.json {
+        let mut document = document(&made);
+        document["link"] = json!(*link.link);
+        document["good_until"] = json!(link.good_until);
+        say(&document.to_string());
+    } else {
+        hand_over(&link);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reset_link(
+    figment: &Figment,
+    name: &Name,
+    lasting: &Lasting,
+    as_json: bool,
+) -> Result<ExitCode, Fault> {
+    let (letters, pool) = outbox::open(figment).await?;
+    let link = new_link(&pool, &letters, &name.name, lasting).await?;
+    pool.close().await;
+    if as_json {
+        say(&json!({ "link": *link.link, "good_until": link.good_until }).to_string());
+    } else {
+        hand_over(&link);
+    }
+    if link.account.disabled_at.is_some() {
+        eprintln!(
+            "{} is disabled: a new password opens nothing before you enable it.",
+            name.name
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn new_link(
+    pool: &Pool,
+    letters: &Letters,
+    name: &str,
+    lasting: &Lasting,
+) -> Result<ResetLink, Fault> {
+    let (lasts, now) = (lasting.minutes * 60, Clock::Real.unix());
+    let link = operator::reset_link(pool, letters, name, lasts, now).await;
+    let link = link.map_err(|error| Fault(error.row().detail.into_owned()))?;
+    link.ok_or_else(|| Fault(format!("Nobody is called {name:?} here.")))
+}
+
+fn hand_over(link: &ResetLink) {
+    say(&link.link);
+    say(&format!(
+        "It lets whoever has it set the password of {}, once, until {}.",
+        link.account.username,
+        moment(link.good_until)
+    ));
+}
+
+async fn delete(figment: &Figment, name: &Name, yes: bool) -> Result<ExitCode, Fault> {
+    let (letters, pool) = outbox::open(figment).await?;
+    let found = operator::show(&pool, &name.name).await.map_err(unusable)?;
+    let (account, details) = found.ok_or_else(|| nobody(name))?;
+    let (username, email) = (&account.username, &account.email);
+    let about = format!(
+        "This deletes {username} ({email}; sessions going on: {}) for good, with everything held about it.",
+        details.sessions
+    );
+    terminal::confirm(yes, &about, username)?;
+    let deleted = operator::delete(&pool, &letters, &account, Clock::Real.unix()).await;
+    pool.close().await;
+    match deleted {
+        Ok(true) => say(&format!(
+            "{username} is deleted, with everything held about it. The name stays reserved."
+        )),
+        Ok(false) => {
+            return Err(Fault(format!(
+                "{username} was changed in this moment. Nothing was deleted; look again."
+            )));
+        }
+        Err(error) => return Err(Fault(error.row().detail.into_owned())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(pool: &Pool, name: &Name) -> Result<(), Fault> {
+    let found = operator::verify(pool, &name.name, Clock::Real.unix()).await;
+    let (account, changed) = found.map_err(unusable)?.ok_or_else(|| nobody(name))?;
+    let (username, email) = (&account.username, &account.email);
+    if !operator::has_address(&account) {
+        return Err(Fault(format!(
+            "{username} was made with the address of another account. It is forgotten by itself."
+        )));
+    }
+    say(&match changed {
+        true => format!("{email} is taken for confirmed as the address of {username}."),
+        false => format!("{email} was confirmed already as the address of {username}."),
+    });
+    Ok(())
+}
+
+/// Why there is no such account now, in words.
+fn refusal(error: &Error) -> Fault {
+    let Error::Invalid(fields) = error else {
+        return Fault(error.row().detail.into_owned());
+    };
+    let lines = fields
+        .iter()
+        .map(|field| format!("{}: {}", field.field, field.reason));
+    Fault(lines.collect::<Vec<_>>().join("\n"))
+}
+
+async fn list(pool: &Pool, disabled: bool, role: Option<Role>, json: bool) -> Result<(), Fault> {
+    let wanted = Wanted {
+        disabled,
+        role: role.map(Role::name),
+    };
+    if !json {
+        listing::head();
+    }
+    let listed = operator::list(pool, wanted, |account| listing::line(account, json)).await;
+    listed.map_err(unusable)
+}
+
+async fn show(settings: &Settings, pool: &Pool, name: &Name, json: bool) -> Result<(), Fault> {
+    let found = operator::show(pool, &name.name).await.map_err(unusable)?;
+    let (account, details) = found.ok_or_else(|| nobody(name))?;
+    listing::whole(&account, &details, settings.throttle.per_account, json);
+    Ok(())
+}
+
+async fn unlock(pool: &Pool, name: &Name) -> Result<(), Fault> {
+    let found = operator::unlock(pool, &name.name).await.map_err(unusable)?;
+    found.ok_or_else(|| nobody(name))?;
+    say(&format!(
+        "{} is unlocked. Whoever was told to wait still has to, for some minutes at most.",
+        name.name
+    ));
+    Ok(())
+}
+
+fn nobody(name: &Name) -> Fault {
+    Fault(format!("Nobody is called {:?} here.", name.name))
+}

@@ -1,0 +1,128 @@
+//! The keys in the database: sealed, added, and no longer trusted.
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::key;
+use super::ring::{Ring, place_of};
+use super::seal::ServerSecret;
+use crate::config::{Algorithm, Fault};
+use crate::store::keys::{self as rows, SealedKey};
+use crate::store::{self, Pool};
+use crate::world::Chance;
+
+/// The keys that all instances share, and the secret that opens them.
+pub struct Vault {
+    pub(super) pool: Pool,
+    pub(super) secret: ServerSecret,
+    /// How new tokens are signed.
+    pub(super) wanted: Algorithm,
+    /// How long a token lives, in seconds.
+    pub(super) lifetime: i64,
+    pub(super) chance: Chance,
+}
+
+impl Vault {
+    /// The keys in this database.
+    ///
+    /// # Errors
+    /// A database that does not answer, or a server secret that does not open the keys.
+    pub async fn open(
+        pool: Pool,
+        secret: ServerSecret,
+        wanted: Algorithm,
+        lifetime: i64,
+        chance: Chance,
+    ) -> Result<Self, Fault> {
+        let vault = Self {
+            pool,
+            secret,
+            wanted,
+            lifetime,
+            chance,
+        };
+        let rows = vault.rows().await?;
+        let (_, closed) = Ring::from_rows(&rows, &vault.secret, wanted, None);
+        if closed.is_empty() {
+            return Ok(vault);
+        }
+        Err(Fault(
+            "The server secret does not open the signing keys in the database.\n\
+             Give the secret that this database was made with (server_secret, or the file server-secret in the data directory)."
+                .into(),
+        ))
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(super) async fn rows(&self) -> Result<Vec<SealedKey>, Fault> {
+        let unreadable =
+            |error: store::Fault| Fault(format!("The signing keys cannot be read. {error}"));
+        rows::all(&self.pool).await.map_err(unreadable)
+    }
+
+    /// Makes a key. `None`: somebody else made one of this generation.
+    pub(super) async fn make(
+        &self,
+        generation: i64,
+        now: i64,
+        signs_from: i64,
+    ) -> Result<Option<String>, Fault> {
+        let failed = |what: String| Fault(format!("No signing key could be made: {what}."));
+        let private =
+            key::generate(self.wanted, &self.chance).map_err(|error| failed(error.to_string()))?;
+        let kid = self
+            .chance
+            .id()
+            .map_err(|error| failed(error.to_string()))?;
+        let added = self.add(&kid, &private, generation, now, signs_from);
+        Ok(added.await?.then_some(kid))
+    }
+
+    /// Adds a key. `false`: there is one of this generation or this name.
+    pub(super) async fn add(
+        &self,
+        kid: &str,
+        private: &[u8],
+        generation: i64,
+        now: i64,
+        signs_from: i64,
+    ) -> Result<bool, Fault> {
+        let algorithm = self.wanted.name();
+        let sealed = self
+            .secret
+            .seal(&place_of(kid, algorithm), private)
+            .map_err(|_| Fault("The signing key could not be sealed.".into()))?;
+        let row = SealedKey {
+            kid: kid.to_owned(),
+            algorithm: algorithm.to_owned(),
+            generation,
+            sealed_private: BASE64URL_NOPAD.encode(&sealed),
+            created_at: now,
+            signs_from,
+            ended_at: None,
+            ended_why: None,
+        };
+        rows::insert(&self.pool, &row).await.map_err(unwritable)
+    }
+}
+
+pub(super) fn unwritable(error: store::Fault) -> Fault {
+    Fault(format!("The signing keys cannot be written. {error}"))
+}
+
+/// The number that the next key of an algorithm gets. What was wiped counts, too.
+pub(super) fn next_generation(rows: &[SealedKey], algorithm: Algorithm) -> i64 {
+    let same = rows.iter().filter(|row| row.algorithm == algorithm.name());
+    same.map(|row| row.generation).max().unwrap_or(0) + 1
+}
+
+/// The row of the key that signs with this algorithm.
+pub(super) fn signer_of(rows: &[SealedKey], algorithm: &str, now: i64) -> Option<SealedKey> {
+    let able = rows
+        .iter()
+        .filter(|row| row.algorithm == algorithm && row.may_sign());
+    super::ring::signer(able.map(|row| (row.signs_from, row)), now).cloned()
+}
