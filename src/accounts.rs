@@ -35,6 +35,7 @@ use crate::hashing::Hashing;
 use crate::sessions::proof::Recent;
 use crate::sessions::{Granted, Sessions, Why};
 use crate::store::accounts::{self as rows, Account};
+use crate::store::letters as letter_rows;
 use crate::store::sessions::Session;
 use crate::store::{Fault, Pool};
 use crate::throttle::Throttle;
@@ -49,7 +50,7 @@ pub use registering::Registered;
 use decoys::Decoys;
 use devices::{DeviceKey, Whose};
 use invites::Admission;
-use letters::Letters;
+use letters::{Letters, Purpose};
 use proving::Name;
 
 /// What registration asks for, as received.
@@ -281,7 +282,9 @@ impl Accounts {
         door: &Door,
     ) -> Result<SignedIn, Error> {
         let confirmed = account.email_verified_at.is_some();
-        if self.verifies() == VerifyEmail::Required && !confirmed {
+        let required = self.verifies() == VerifyEmail::Required;
+        // One that waits does so also where the setting was changed meanwhile: its address may be somebody else's.
+        if account.pending_until.is_some() || required && !confirmed {
             let error = Error::Unconfirmed;
             self.refused("login_refused", &error, client, Some(&account));
             return Err(error);
@@ -370,6 +373,7 @@ impl Accounts {
         client: &Client,
     ) -> Result<(), Error> {
         let account = recent.account();
+        self.forget_asked_address(account).await?;
         if !self
             .sessions
             .end(account, session, Why::EndedByOwner)
@@ -396,6 +400,7 @@ impl Accounts {
         client: &Client,
     ) -> Result<usize, Error> {
         let account = recent.account();
+        self.forget_asked_address(account).await?;
         let ended = self
             .sessions
             .end_others(account, recent.session(), Why::EndedByOwner)
@@ -407,6 +412,14 @@ impl Accounts {
             &[("count", &ended.to_string())],
         );
         Ok(ended)
+    }
+
+    /// Before a session ends: an address that it asked for would be a way back in.
+    async fn forget_asked_address(&self, account: &str) -> Result<(), Error> {
+        let (purpose, now) = (Purpose::ChangeAddress.name(), self.world.clock.unix());
+        let mut work = self.pool.begin().await?;
+        letter_rows::void_purpose(&mut work, account, purpose, now).await?;
+        Ok(work.commit().await?)
     }
 
     /// One's own sessions. See [`Sessions::of_account`].

@@ -2,7 +2,8 @@
 //!
 //! What a handler may do stands in its signature. [`Caller`] has proven who they are, [`Fresh`] lately; [`Admin`] is an
 //! administrator besides; [`Posted`] hands out a body,
-//! and [`Here`] lets a request without one change something, both only when it was not sent by another site.
+//! and [`Here`] lets a request without one change something, both only when it was not sent by another site. [`Opened`]
+//! shows a page to whoever opened it.
 
 mod admin;
 mod body;
@@ -12,6 +13,7 @@ mod cookie;
 mod fresh;
 mod here;
 mod host;
+mod opened;
 mod passing;
 
 pub use admin::Admin;
@@ -25,6 +27,7 @@ pub use cookie::{
 pub use fresh::Fresh;
 pub use here::Here;
 pub use host::is_ours as host_is_ours;
+pub use opened::Opened;
 pub use passing::watch;
 
 use std::convert::Infallible;

@@ -99,8 +99,12 @@ impl Accounts {
         let free = owner.is_none_or(|owner| owner.id == account.id);
         let mut work = self.pool.begin().await?;
         let (id, purpose) = (account.id.as_str(), Purpose::ChangeAddress);
+        // Held until the letter is there: a password that changes meanwhile makes that void, or was faster.
+        if !rows::hold(&mut work, id, recent.version()).await? {
+            return Err(Error::InvalidToken);
+        }
         let now = self.world.clock.unix();
-        letters::void_older(&mut work, id, purpose.name(), now).await?;
+        letters::void_purpose(&mut work, id, purpose.name(), now).await?;
         let issued = self
             .letters
             .issue(&mut work, purpose, id, address, CONFIRM)
@@ -205,13 +209,14 @@ impl Accounts {
         let id = account.id.as_str();
         let event = self.happening(Kind::AddressChanged, id, client, &account.email);
         let mut work = self.pool.begin().await?;
-        if !self.letters.spend(&mut work, letter).await? {
-            return Err(Error::LetterOver);
-        }
+        // The account's row first, as everywhere: of two works neither waits for ever.
         match addresses::change(&mut work, &new, &event).await? {
             Changed::Done => {}
             Changed::Taken => return Err(Error::Taken),
             Changed::Outdated => return Err(Error::LetterOver),
+        }
+        if !self.letters.spend(&mut work, letter).await? {
+            return Err(Error::LetterOver);
         }
         self.letters.void(&mut work, id).await?;
         // Only its spelling: there is no other address to write to.
@@ -245,15 +250,15 @@ impl Accounts {
         let (id, key) = (account.id.as_str(), rules::email_key(&letter.sent_to));
         let event = self.happening(Kind::AddressRestored, id, client, &account.email);
         let mut work = self.pool.begin().await?;
-        if !self.letters.spend(&mut work, &letter).await? {
-            return Err(Error::LetterOver);
-        }
         let to = (key.as_str(), account.version);
         match addresses::restore(&mut work, &self.pool, &letter, to, &event).await? {
             Changed::Done => {}
             Changed::Taken => return Err(Error::Taken),
             // Changed at this very moment: the link is still good.
             Changed::Outdated => return Err(Error::Unavailable),
+        }
+        if !self.letters.spend(&mut work, &letter).await? {
+            return Err(Error::LetterOver);
         }
         self.letters.void(&mut work, id).await?;
         work.commit().await?;

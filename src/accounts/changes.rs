@@ -11,6 +11,15 @@ use crate::sessions::Granted;
 use crate::sessions::proof::Recent;
 use crate::store::accounts::{self as rows, Account, Key};
 use crate::store::changes::{self, Changed, NewName};
+use crate::store::held;
+
+const DAY: i64 = 86_400;
+
+/// How often a username changes a day: each change writes a letter, also that of one letter to its capital.
+const MOST_CHANGES: i64 = 10;
+
+/// The letter that tells of it, as the queue knows it.
+const CHANGED: &str = "username-changed";
 
 /// A password to be changed, as received. The current one is asked for whenever it was proven last.
 pub struct NewPassword {
@@ -90,9 +99,12 @@ impl Accounts {
         self.notify(&mut work, &account, letter).await?;
         work.commit().await?;
         let granted = self.sessions.succeed(&next, &account).await?;
-        // The browser at hand stays known; all others are strangers to the new version.
+        // The browser or network at hand stays known; all others are strangers to the new version.
         account.version = next.version;
         let device = self.mark(&account, door)?;
+        if matches!(door, Door::Api) {
+            self.remember_network(&account.id, None, client).await;
+        }
         Ok(SignedIn {
             account,
             granted,
@@ -148,6 +160,13 @@ impl Accounts {
         if account.username == username {
             return refused("This is your username already.");
         }
+        let since = self.world.clock.unix() - DAY;
+        let changed = held::letters_since(&self.pool, &account.id, CHANGED, since).await?;
+        if changed >= MOST_CHANGES {
+            return refused(
+                "You changed your username ten times within a day. Try again tomorrow.",
+            );
+        }
         let (key, old_key) = (
             rules::username_key(username),
             rules::username_key(&account.username),
@@ -186,9 +205,13 @@ impl Accounts {
         Ok(work.commit().await?)
     }
 
-    /// The account that a recent proof is about.
+    /// The account that a recent proof is about, as long as it is the one that was proven: a proof from before its
+    /// password changed, or it was disabled, opens nothing.
     pub(super) async fn account_of(&self, recent: &Recent) -> Result<Account, Error> {
         let account = rows::find(&self.pool, Key::Id(recent.account())).await?;
-        account.ok_or(Error::InvalidToken)
+        let proven = |account: &Account| {
+            account.version == recent.version() && account.disabled_at.is_none()
+        };
+        account.filter(proven).ok_or(Error::InvalidToken)
     }
 }

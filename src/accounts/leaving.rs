@@ -57,13 +57,15 @@ impl Accounts {
         let key = rules::username_key(&account.username);
         let (version, now) = (recent.version(), self.world.clock.unix());
         let mut work = self.pool.begin().await?;
+        let readers = self.letters.readers(&mut work, &account).await?;
         let deleted =
             changes::delete(&mut work, &self.pool, &account.id, &key, version, now).await?;
         if deleted != Changed::Done {
             return Err(Error::InvalidToken);
         }
-        let goodbye = self.account_deleted();
-        self.notify(&mut work, &account, goodbye).await?;
+        self.letters
+            .put_goodbye(&mut work, &account, &readers)
+            .await?;
         work.commit().await?;
         self.sessions.outdate(&account.id, version + 1).await;
         self.world

@@ -163,8 +163,11 @@ impl Letters {
         to: &str,
         letter: Letter,
     ) -> Result<(), Error> {
-        let whom = (Some(account.id.as_str()), account.username.as_str());
-        self.queue(work, whom, to, &letter).await
+        // A name can look like a link, and an address that nobody confirmed may be a stranger's: that one reads no name.
+        let proven = account.email_verified_at.is_some() && account.email == to;
+        let name = if proven { &account.username } else { "" };
+        self.queue(work, (Some(&account.id), name), to, &letter)
+            .await
     }
 
     /// Puts a letter into the queue to somebody who has no account yet.

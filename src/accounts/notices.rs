@@ -17,16 +17,27 @@ const YOUNG: i64 = 30 * 86_400;
 /// How many letters about sign-ins go to one account a day: somebody may use a browser that keeps no cookies.
 const MOST: i64 = 10;
 
+/// How many notices go to an address a day that nobody confirmed.
+const MOST_UNCONFIRMED: i64 = 20;
+
 const DAY: i64 = 86_400;
 
 impl Accounts {
-    /// Puts a letter to the account's address into the queue, as a part of this work.
+    /// Puts a letter to the account's address into the queue, as a part of this work; but no more than some a day to an
+    /// address that nobody confirmed: it may be a stranger's.
     pub(super) async fn notify(
         &self,
         work: &mut Work<'_>,
         account: &Account,
         letter: Letter,
     ) -> Result<(), Error> {
+        if account.email_verified_at.is_none() {
+            let since = self.world.clock.unix() - DAY;
+            let written = held::all_letters_since(work, &account.id, since).await?;
+            if written >= MOST_UNCONFIRMED {
+                return Ok(());
+            }
+        }
         self.letters
             .put(work, account, &account.email, letter)
             .await
@@ -38,12 +49,6 @@ impl Accounts {
             new: new.to_owned(),
             when: self.letters.now_in_words(),
             link: self.letters.link(BEGIN),
-        }
-    }
-
-    pub(super) fn account_deleted(&self) -> Letter {
-        Letter::AccountDeleted {
-            when: self.letters.now_in_words(),
         }
     }
 

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::letters::outstanding::Lives;
-use super::letters::{Letter, Letters, Purpose};
+use super::letters::{Letters, Purpose};
 use super::making::{self, Parts};
 use super::{find, passwords, rules};
 use crate::error::{Error, FieldError};
@@ -12,11 +12,12 @@ use crate::store::accounts::{self as rows, Account, raise_version};
 use crate::store::changes::{self, Changed};
 use crate::store::events::{self, Event};
 use crate::store::failures;
+use crate::store::letters::void_purpose;
 use crate::store::roster::{Details, Listed, Wanted};
 use crate::store::sessions::end_others;
 use crate::store::{Fault, Pool, roster};
 use crate::tokens::Role;
-use crate::world::{Chance, in_words};
+use crate::world::Chance;
 
 /// What is done to an account.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,17 +170,13 @@ pub async fn delete(
 ) -> Result<bool, Error> {
     let key = rules::username_key(&account.username);
     let mut work = pool.begin().await?;
+    let readers = letters.readers(&mut work, account).await?;
     let (id, version) = (&account.id, account.version);
     let deleted = changes::delete(&mut work, pool, id, &key, version, now).await?;
     if deleted != Changed::Done {
         return Ok(false);
     }
-    let goodbye = Letter::AccountDeleted {
-        when: in_words(now),
-    };
-    letters
-        .put(&mut work, account, &account.email, goodbye)
-        .await?;
+    letters.put_goodbye(&mut work, account, &readers).await?;
     work.commit().await?;
     pool.tell().await;
     Ok(true)
@@ -290,6 +287,10 @@ pub async fn act(pool: &Pool, name: &str, act: Act, now: i64) -> Result<Option<D
         ended = end_others(pool, id, "", now, "ended_by_operator")
             .await?
             .len();
+        // Whoever is signed out gets no address confirmed that they asked for.
+        let mut work = pool.begin().await?;
+        void_purpose(&mut work, id, Purpose::ChangeAddress.name(), now).await?;
+        work.commit().await?;
         pool.tell().await;
         if let Some(kind) = act.kind() {
             note(pool, id, kind, now).await?;

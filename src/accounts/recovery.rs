@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::events::Kind;
 use super::letters::{Letters, Outstanding, Purpose};
-use super::{Accounts, passwords, rules};
+use super::{Accounts, Door, passwords, rules};
 use crate::client::Client;
 use crate::config::VerifyEmail;
 use crate::error::{Error, FieldError};
@@ -151,7 +151,8 @@ impl Accounts {
     }
 
     /// Sets a new password with a letter. Everything that the account has out there ends, and its address counts as
-    /// confirmed, since the letter arrived there.
+    /// confirmed, since the letter arrived there. Where it was answered is known from now on: the answer is a browser's
+    /// mark.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a password that is none, which spends nothing; [`Error::LetterOver`]; [`Error::TooMany`];
@@ -161,14 +162,15 @@ impl Accounts {
         proof: Proof<'_>,
         password: Zeroizing<String>,
         client: &Client,
-    ) -> Result<(), Error> {
+        door: &Door,
+    ) -> Result<Option<String>, Error> {
         let invalid = |why| Err(Error::Invalid(vec![FieldError::new("password", why)]));
         if let Some(why) = passwords::length_fault(&password) {
             return invalid(why);
         }
         let letter = self.proven(Purpose::Reset, proof, client).await?;
         let account = self.own(&letter.account_id).await;
-        let account = account.map_err(|error| match error {
+        let mut account = account.map_err(|error| match error {
             Error::InvalidToken => Error::LetterOver,
             error => error,
         })?;
@@ -185,8 +187,10 @@ impl Accounts {
         let hash = self.hashing.hash(password, salt).await?;
         self.set_password(&account, &letter, &hash, client).await?;
         self.tell("password_reset", client, Some(&account.id));
-        self.after_reset(&account).await;
-        Ok(())
+        account.version += 1;
+        self.after_reset(&account, client, door).await;
+        // The password is set, with a mark or without.
+        Ok(self.mark(&account, door).unwrap_or_default())
     }
 
     async fn set_password(
@@ -214,14 +218,17 @@ impl Accounts {
 
     /// What follows from a new password. It is set whatever becomes of this: the raised version ends sessions, too, and
     /// every fault is in the log.
-    async fn after_reset(&self, account: &Account) {
+    async fn after_reset(&self, account: &Account, client: &Client, door: &Door) {
         let ended = self
             .sessions
             .end_others(&account.id, "", Why::PasswordReset);
         let _ = ended.await;
         let forgotten = failures::forget(&self.pool, &account.id).await;
         let _ = forgotten.map_err(Error::from);
-        self.pool.tell().await;
+        self.sessions.outdate(&account.id, account.version).await;
+        if matches!(door, Door::Api) {
+            self.remember_network(&account.id, None, client).await;
+        }
     }
 
     fn now(&self) -> i64 {

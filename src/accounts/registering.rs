@@ -12,6 +12,7 @@ use crate::config::VerifyEmail;
 use crate::error::Error;
 use crate::store::Work;
 use crate::store::accounts::{self as rows, Account, Key, Keys};
+use crate::store::addresses;
 use crate::store::invites::{self, Invite};
 use crate::tokens::Role;
 
@@ -109,8 +110,11 @@ impl Accounts {
         client: &Client,
     ) -> Result<Registered, Error> {
         account.pending_until = Some(account.created_at + PENDING);
+        // Nobody's mailbox is flooded by whoever registers again and again. Spent whether or not the address is anybody's,
+        // or whoever asks for a letter afterwards would feel which.
+        self.throttle.letter(&keys.email, client)?;
         for _ in 0..TRIES {
-            if let Some(request) = self.try_pending(&account, keys, invite, client).await? {
+            if let Some(request) = self.try_pending(&account, keys, invite).await? {
                 return Ok(Registered {
                     account,
                     request: Some(request),
@@ -126,7 +130,6 @@ impl Accounts {
         account: &Account,
         keys: &Keys,
         invite: Option<&Invite>,
-        client: &Client,
     ) -> Result<Option<String>, Error> {
         let request = self.world.chance.id()?;
         let mut work = self.pool.begin().await?;
@@ -137,9 +140,11 @@ impl Accounts {
             return Err(Error::Taken);
         }
         // Without an address where that is somebody's: the key holds no "@", so nobody signs in with it.
-        let (email, key) = match &owner {
-            None => (account.email.clone(), keys.email.clone()),
-            Some(_) => (String::new(), format!("-{}", account.id)),
+        let reserved = addresses::is_reserved(&mut work, &keys.email, account.created_at).await?;
+        let (email, key) = if owner.is_none() && !reserved {
+            (account.email.clone(), keys.email.clone())
+        } else {
+            (String::new(), format!("-{}", account.id))
         };
         let row = Account {
             email,
@@ -156,16 +161,14 @@ impl Accounts {
         spend(&mut work, invite, account).await?;
         let letters = &self.letters;
         match owner {
+            Some(owner) => letters.put_already_registered(&mut work, &owner).await?,
+            // Kept for whoever had it until lately, who can take it back and is not written to.
+            None if reserved => {}
             None => {
                 letters
                     .put_verification(&mut work, account, request.clone())
                     .await?;
             }
-            // Nobody's mailbox is flooded by whoever registers again and again.
-            Some(owner) if self.throttle.letter(&keys.email, client).is_ok() => {
-                letters.put_already_registered(&mut work, &owner).await?;
-            }
-            Some(_) => {}
         }
         work.commit().await?;
         Ok(Some(request))

@@ -9,7 +9,7 @@ use super::confirm::Renewed;
 use crate::accounts::{Accounts, Door, NewPassword};
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{Body, Caller, Fields, Fresh, Kinds, Posted};
+use crate::guard::{self, Body, Caller, Device, Fields, Fresh, Kinds, Posted};
 use crate::view::{Answer, Site};
 
 /// A new password for the old one.
@@ -82,6 +82,7 @@ impl Body for UsernameChange {
 pub async fn password(
     caller: Caller,
     body: Posted<PasswordChange>,
+    device: Device,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
@@ -91,9 +92,17 @@ pub async fn password(
         current: body.0.current_password,
         new: body.0.new_password,
     };
+    let door = if caller.is_in_cookie() {
+        Door::Page(device.0)
+    } else {
+        Door::Api
+    };
     let changed = accounts
-        .change_password(caller.id(), caller.session(), wanted, client, &Door::Api)
+        .change_password(caller.id(), caller.session(), wanted, client, &door)
         .await?;
+    if let Some(mark) = changed.device {
+        guard::remember_device(cookies, site, mark);
+    }
     let message = "The password is changed. All other sessions ended.";
     Ok(Renewed::answer(
         message,

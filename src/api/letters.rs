@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::accounts::{Accounts, Proof};
+use crate::accounts::{Accounts, Door, Proof};
 use crate::client::Client;
 use crate::error::Error;
 use crate::guard::{Body, Fields, Kinds, Posted};
@@ -239,7 +239,8 @@ pub async fn reset(
         request,
         code,
     };
-    accounts.reset(answer.proof()?, password, client).await?;
+    let proof = answer.proof()?;
+    accounts.reset(proof, password, client, &Door::Api).await?;
     let message = "The password is set. Sign in with it.";
     Ok(Answer(Status::Ok, LetterAnswered { message }))
 }

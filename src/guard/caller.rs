@@ -61,7 +61,8 @@ impl Caller {
         &self.claims
     }
 
-    pub(super) fn is_in_cookie(&self) -> bool {
+    /// Whether the token came in a cookie: from a browser.
+    pub fn is_in_cookie(&self) -> bool {
         self.in_cookie
     }
 }

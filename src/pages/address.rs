@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::accounts::letters::Purpose;
 use crate::client::Client;
 use crate::error::{Error, FieldError};
-use crate::guard::{Body, Caller, Fields, Fresh, Here, Kinds, Posted, Visitor};
+use crate::guard::{Body, Caller, Fields, Fresh, Here, Kinds, Opened, Posted, Visitor};
 use crate::view::{Page, See, Site};
 
 /// The form that asks.
@@ -150,6 +150,7 @@ async fn look(
 #[get("/address/confirm/<secret>")]
 pub async fn look_confirm(
     secret: &str,
+    _opened: Opened,
     _visitor: Visitor,
     client: &Client,
     accounts: &State<Accounts>,
@@ -166,6 +167,7 @@ pub async fn look_confirm(
 #[get("/address/undo/<secret>")]
 pub async fn look_undo(
     secret: &str,
+    _opened: Opened,
     _visitor: Visitor,
     client: &Client,
     accounts: &State<Accounts>,

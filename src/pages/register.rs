@@ -10,7 +10,7 @@ use crate::accounts::{Accounts, Door, Registration};
 use crate::client::Client;
 use crate::config::{RegistrationMode, VerifyEmail};
 use crate::error::Error;
-use crate::guard::{self, Body, Device, Fields, Kinds, Leaving, Posted, Visitor};
+use crate::guard::{self, Body, Device, Fields, Kinds, Leaving, Opened, Posted, Visitor};
 use crate::view::{Next, Page, See, Site};
 
 /// The form.
@@ -92,6 +92,7 @@ pub fn show(next: Option<&str>, visitor: Visitor, site: &State<Site>) -> Either<
 pub async fn invited(
     invite: &str,
     next: Option<&str>,
+    _opened: Opened,
     visitor: Visitor,
     client: &Client,
     site: &State<Site>,

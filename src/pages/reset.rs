@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::retry;
 use super::verify::Ask;
 use crate::accounts::letters::Purpose;
-use crate::accounts::{Accounts, Proof};
+use crate::accounts::{Accounts, Door, Proof};
 use crate::client::Client;
 use crate::error::Error;
-use crate::guard::{self, Asked, Body, Fields, Kinds, Posted, Visitor};
+use crate::guard::{self, Asked, Body, Device, Fields, Kinds, Opened, Posted, Visitor};
 use crate::view::{Page, See, Site};
 
 /// The form with the code and the new password.
@@ -112,6 +112,7 @@ pub fn show(asked: Asked, _visitor: Visitor, site: &State<Site>) -> Either<Page,
 pub async fn submit(
     form: Posted<Reset>,
     asked: Asked,
+    device: Device,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
@@ -122,8 +123,9 @@ pub async fn submit(
         request: asked.0.as_deref().unwrap_or_default(),
         code: &code,
     };
-    match accounts.reset(proof, password, client).await {
-        Ok(()) => Ok(finished(cookies, site)),
+    let door = Door::Page(device.0);
+    match accounts.reset(proof, password, client, &door).await {
+        Ok(mark) => Ok(finished(cookies, site, mark)),
         Err(error) => Err(refused(&error, setting("", &code))),
     }
 }
@@ -131,6 +133,7 @@ pub async fn submit(
 #[get("/reset/<secret>")]
 pub async fn look(
     secret: &str,
+    _opened: Opened,
     _visitor: Visitor,
     client: &Client,
     accounts: &State<Accounts>,
@@ -145,21 +148,27 @@ pub async fn look(
 pub async fn set(
     form: Posted<NewPassword>,
     secret: &str,
+    device: Device,
     client: &Client,
     cookies: &CookieJar<'_>,
     site: &State<Site>,
     accounts: &State<Accounts>,
 ) -> Result<See, Page> {
-    let done = accounts.reset(Proof::Link(secret), form.0.password, client);
+    let (proof, door) = (Proof::Link(secret), Door::Page(device.0));
+    let done = accounts.reset(proof, form.0.password, client, &door);
     match done.await {
-        Ok(()) => Ok(finished(cookies, site)),
+        Ok(mark) => Ok(finished(cookies, site, mark)),
         Err(error @ Error::LetterOver) => Err(refused(&error, asking(""))),
         Err(error) => Err(refused(&error, setting(secret, ""))),
     }
 }
 
-/// Signed out here, too: all sessions have ended, and whoever is signed in may be somebody else.
-fn finished(cookies: &CookieJar<'_>, site: &Site) -> See {
+/// Signed out here, too: all sessions have ended, and whoever is signed in may be somebody else. But known, since the
+/// letter was answered here.
+fn finished(cookies: &CookieJar<'_>, site: &Site, mark: Option<String>) -> See {
+    if let Some(mark) = mark {
+        guard::remember_device(cookies, site, mark);
+    }
     guard::forget_asked(cookies, site);
     guard::forget_held(cookies, site);
     See::ours(site, "/reset/done")

@@ -10,7 +10,7 @@ use crate::accounts::{Accounts, Proof};
 use crate::client::Client;
 use crate::config::VerifyEmail;
 use crate::error::Error;
-use crate::guard::{self, Asked, Body, Fields, Here, Kinds, Posted, Visitor};
+use crate::guard::{self, Asked, Body, Fields, Here, Kinds, Opened, Posted, Visitor};
 use crate::view::{Page, See, Site};
 
 /// The form with the code.
@@ -116,15 +116,17 @@ pub async fn send(
 #[get("/verify/<secret>")]
 pub async fn look(
     secret: &str,
+    _opened: Opened,
     asked: Asked,
     _visitor: Visitor,
     client: &Client,
     accounts: &State<Accounts>,
 ) -> Page {
-    match accounts.look(Purpose::Verify, secret, client).await {
-        Ok(letter) => Page::new("verify-link.html")
+    match accounts.asked_by(Purpose::Verify, secret, client).await {
+        Ok(asked) => Page::new("verify-link.html")
             .with("secret", secret)
-            .with("email", &letter.sent_to),
+            .with("username", &asked.username)
+            .with("email", &asked.address),
         Err(error) => refused(&error, page(&asked, "")),
     }
 }

@@ -4,7 +4,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{Fault, Pool, Since, Work};
+use super::{Fault, Pool, Since, Work, addresses, networks};
 
 /// A person, as remembered.
 #[derive(Clone)]
@@ -96,23 +96,36 @@ pub(super) fn account(row: &AnyRow) -> Result<Account, sqlx::Error> {
     })
 }
 
-/// Adds an account. `false`: the username or the address belongs to somebody, or is reserved, and nothing was changed. The question
-/// is asked in the write itself, so of two at once exactly one wins.
+/// Adds an account. `false`: the username or the address belongs to somebody, or is reserved, and nothing was changed.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn insert(pool: &Pool, account: &Account, keys: &Keys) -> Result<bool, Fault> {
-    let done = inserting(account, keys).execute(pool.write()).await?;
-    Ok(done.rows_affected() == 1)
+    let mut work = pool.begin().await?;
+    if !insert_in(&mut work, account, keys).await? {
+        work.undo().await?;
+        return Ok(false);
+    }
+    work.commit().await?;
+    Ok(true)
 }
 
-/// The same, as a part of this work.
+/// The same as a part of this work, which must be undone where the answer is `false`. The question is asked in the write
+/// itself, so of two at once exactly one wins.
 ///
 /// # Errors
 /// As there.
 pub async fn insert_in(work: &mut Work<'_>, account: &Account, keys: &Keys) -> Result<bool, Fault> {
     let done = work.run(inserting(account, keys)).await?;
-    Ok(done.rows_affected() == 1)
+    // Once more: whoever had the name may have given it up while the write waited for them, and PostgreSQL looked at what
+    // is reserved before that.
+    Ok(done.rows_affected() == 1 && !is_reserved(work, account, keys).await?)
+}
+
+async fn is_reserved(work: &mut Work<'_>, account: &Account, keys: &Keys) -> Result<bool, Fault> {
+    let query = sqlx::query("select 1 as one from reserved_names where username_key = $1");
+    let name = work.row(query.bind(keys.username.clone())).await?;
+    Ok(name.is_some() || addresses::is_reserved(work, &keys.email, account.created_at).await?)
 }
 
 fn inserting(account: &Account, keys: &Keys) -> Query<'static, Any, AnyArguments> {
@@ -133,6 +146,19 @@ fn inserting(account: &Account, keys: &Keys) -> Query<'static, Any, AnyArguments
     .bind(account.created_at)
     .bind(account.role.clone())
     .bind(account.pending_until)
+}
+
+/// Holds the row of an account that still has this version until the work is done: what changes the account waits.
+/// `false`: it has another, is disabled, or is gone.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn hold(work: &mut Work<'_>, id: &str, version: i64) -> Result<bool, Fault> {
+    let query = sqlx::query(
+        "update accounts set version = version where id = $1 and version = $2 and disabled_at is null",
+    );
+    let done = work.run(query.bind(id.to_owned()).bind(version)).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The account with this name, as this work sees it.
@@ -194,6 +220,7 @@ pub async fn reset_password(
         .bind(now);
     let query = query.bind(id.to_owned()).bind(address.to_owned());
     let done = work.run(query).await?;
+    networks::forget_all(work, id).await?;
     Ok(done.rows_affected() == 1)
 }
 

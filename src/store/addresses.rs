@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::changes::Changed;
 use super::letters::Outstanding;
-use super::{Fault, Pool, Work, events};
+use super::{Fault, Pool, Work, events, networks};
 
 /// The address that an account asked for and did not confirm yet, with the request that its letter was made for.
 pub struct Waiting {
@@ -123,6 +123,40 @@ async fn reserve(work: &mut Work<'_>, key: &str, account: &str, until: i64) -> R
     Ok(())
 }
 
+/// The addresses that an account had until lately and can still get back, as this work sees it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn had(
+    work: &mut Work<'_>,
+    account: &str,
+    purpose: &str,
+    now: i64,
+) -> Result<Vec<String>, Fault> {
+    let query = sqlx::query(
+        "select distinct sent_to from letters
+         where account_id = $1 and purpose = $2 and spent_at is null and expires_at > $3",
+    );
+    let query = query.bind(account.to_owned()).bind(purpose.to_owned());
+    let rows = work.all(query.bind(now)).await?;
+    let addresses = rows.iter().map(|row| row.try_get("sent_to"));
+    Ok(addresses.collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// Whether an address is kept for whoever had it until lately, as this work sees it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn is_reserved(work: &mut Work<'_>, key: &str, now: i64) -> Result<bool, Fault> {
+    let query = sqlx::query(
+        "select 1 as one from reserved_addresses where email_key = $1 and good_until > $2",
+    );
+    Ok(work
+        .row(query.bind(key.to_owned()).bind(now))
+        .await?
+        .is_some())
+}
+
 /// Gives an account back the address that a letter was sent to, ends all its sessions, and makes void what was written
 /// to addresses that it had since. `version` is the account's; where the answer is not [`Changed::Done`], the work must
 /// be dropped.
@@ -174,14 +208,16 @@ async fn try_restore(
     // Whoever changed the address gets letters about later changes: those must take nothing back.
     let later = sqlx::query(
         "update letters set spent_at = $1
-         where account_id = $2 and purpose = $3 and created_at >= $4 and spent_at is null",
+         where account_id = $2 and purpose = $3 and created_at >= $4 and id <> $5 and spent_at is null",
     );
     let later = later
         .bind(now)
         .bind(id)
         .bind(&letter.purpose)
-        .bind(letter.created_at);
+        .bind(letter.created_at)
+        .bind(&letter.id);
     work.run(later).await?;
+    networks::forget_all(work, id).await?;
     let reserved =
         sqlx::query("delete from reserved_addresses where account_id = $1 and good_until >= $2");
     work.run(reserved.bind(id).bind(letter.expires_at)).await?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::sessions::{self, Session};
-use super::{Fault, Pool, Work, events};
+use super::{Fault, Pool, Work, events, networks};
 
 /// For how many seconds a name stays reserved for whom it belonged to before.
 pub const NAME_KEPT: i64 = 90 * 86_400;
@@ -53,6 +53,7 @@ pub async fn password(
         pool.clock()
     )));
     work.run(others.bind(now).bind(id)).await?;
+    networks::forget_all(work, id).await?;
     sessions::add(work, next).await?;
     events::add(work, event).await?;
     Ok(Changed::Done)
@@ -92,8 +93,6 @@ async fn try_username(
     event: &events::Event,
 ) -> Result<Changed, Fault> {
     let id = &event.account_id;
-    let own = sqlx::query("delete from reserved_names where username_key = $1 and account_id = $2");
-    work.run(own.bind(name.key).bind(id)).await?;
     let account = sqlx::query(
         "update accounts set username = $1, username_key = $2
          where id = $3 and version = $4 and username_key = $5 and disabled_at is null",
@@ -108,6 +107,9 @@ async fn try_username(
         return Ok(Changed::Outdated);
     }
     if name.key != name.old_key {
+        let own =
+            sqlx::query("delete from reserved_names where username_key = $1 and account_id = $2");
+        work.run(own.bind(name.key).bind(id)).await?;
         // Fails where it is reserved for somebody else, as the statement above does where somebody has it.
         reserve(work, name.key, Some(id), event.happened_at).await?;
         let free = sqlx::query("delete from reserved_names where username_key = $1");

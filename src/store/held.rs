@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Fault, Pool};
+use super::{Fault, Pool, Work};
 
 async fn rows(
     pool: &Pool,
@@ -82,13 +82,14 @@ pub async fn letters(pool: &Pool, account: &str) -> Result<Vec<Value>, Fault> {
     .await
 }
 
-/// Letters to it in the queue, and what became of them, without their text.
+/// Letters to it in the queue, and what became of them, without their text. Without those to an address that it asked
+/// for: whether there is one would tell whether the address is somebody else's.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn outbox(pool: &Pool, account: &str) -> Result<Vec<Value>, Fault> {
     let select = "select letter, sent_to, created_at, tries, ended_at, ended_how from outbox
-                  where account_id = $1 order by created_at, id";
+                  where account_id = $1 and letter <> 'confirm-address' order by created_at, id";
     rows(pool, select, account, |row| {
         Ok(json!({
             "letter": row.try_get::<String, _>("letter")?,
@@ -121,4 +122,23 @@ pub async fn letters_since(
     .fetch_one(pool.any())
     .await?;
     Ok(row.try_get("letters")?)
+}
+
+/// How many letters of any kind were, as this work sees it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn all_letters_since(
+    work: &mut Work<'_>,
+    account: &str,
+    since: i64,
+) -> Result<i64, Fault> {
+    let query = sqlx::query(
+        "select count(*) as letters from outbox where account_id = $1 and created_at > $2",
+    );
+    let row = work.row(query.bind(account.to_owned()).bind(since)).await?;
+    Ok(row
+        .map(|row| row.try_get("letters"))
+        .transpose()?
+        .unwrap_or(0))
 }

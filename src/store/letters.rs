@@ -162,11 +162,12 @@ pub async fn void(work: &mut Work<'_>, account: &str, but: &str, now: i64) -> Re
     Ok(())
 }
 
-/// Makes an account's outstanding letters of one purpose void: a newer one takes their place.
+/// Makes an account's outstanding letters of one purpose void: a newer one takes their place, or whoever asked for them
+/// is signed out.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn void_older(
+pub async fn void_purpose(
     work: &mut Work<'_>,
     account: &str,
     purpose: &str,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sqlx::Row;
 
-use super::{Fault, Pool};
+use super::{Fault, Pool, Work};
 
 /// For how many seconds a network is known after the last sign-in from it.
 pub const KNOWN: i64 = 90 * 86_400;
@@ -62,6 +62,16 @@ pub async fn note(pool: &Pool, account: &str, network: &str, now: i64) -> Result
     .bind(MOST)
     .execute(pool.write())
     .await?;
+    Ok(())
+}
+
+/// Forgets all networks of an account: whoever signed in with the password before is a stranger to the next one.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn forget_all(work: &mut Work<'_>, account: &str) -> Result<(), Fault> {
+    let networks = sqlx::query("delete from known_networks where account_id = $1");
+    work.run(networks.bind(account.to_owned())).await?;
     Ok(())
 }
 

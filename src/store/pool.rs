@@ -127,8 +127,16 @@ impl Work<'_> {
         &mut self,
         query: impl Execute<'q, Any> + 'q,
     ) -> Result<Option<AnyRow>, Fault> {
+        Ok(self.all(query).await?.into_iter().next())
+    }
+
+    /// All rows of what a statement returns.
+    pub(super) async fn all<'q>(
+        &mut self,
+        query: impl Execute<'q, Any> + 'q,
+    ) -> Result<Vec<AnyRow>, Fault> {
         let rows = self.0.connection().fetch_all(query);
-        Ok(patience::in_time(rows).await??.into_iter().next())
+        Ok(patience::in_time(rows).await??)
     }
 
     /// Takes everything back, and keeps the connection for others.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use vestibule::accounts::operator::Act;
 
+use crate::house::operator::act;
 use crate::house::{Answer, Database, House, PASSWORD};
 
 const DAY: i64 = 86_400;
@@ -400,4 +402,52 @@ fn a_program_takes_it_back_with_the_letters_secret() {
     );
     assert_eq!(house.status_of(&access), 401);
     assert!(!house.log.taken().contains(&secret));
+}
+
+#[test]
+fn an_address_asked_for_is_void_once_whoever_asked_is_signed_out() {
+    let house = House::new();
+    let mut thief = ana(&house);
+    for by_operator in [false, true] {
+        assert_eq!(ask(&house, &thief, "thief@new.example").status, 202);
+        if by_operator {
+            act(&house.database, "ana", Act::EndSessions, house.clock.unix());
+        } else {
+            let owner = token(&house, "ana");
+            let ended = house.call("DELETE", "/auth/sessions").bearer(&owner).send();
+            assert_eq!(ended.status, 200, "{}", ended.text);
+        }
+        let number = usize::from(by_operator);
+        let letter = house.letter("confirm-address", "thief@new.example", number);
+        assert_eq!(press(&house, &letter.path("/address/confirm/")).status, 400);
+        thief = token(&house, "ana");
+    }
+    assert_eq!(address_of(&house, "ana"), OLD);
+}
+
+#[test]
+fn the_download_does_not_tell_whether_an_address_is_somebodys() {
+    let house = House::new();
+    let access = ana(&house);
+    house.register("bob");
+    let held = |email: &str| {
+        assert_eq!(ask(&house, &access, email).status, 202);
+        let all = house.post("/auth/data").bearer(&access).send().json();
+        let count = |list: &str| all[list].as_array().expect("a list").len();
+        (count("letters_to_answer"), count("letters_sent"))
+    };
+    assert_eq!(held("bob@example.org"), (1, 0));
+    assert_eq!(held(NEW), (2, 0));
+}
+
+#[test]
+fn who_deletes_a_stolen_account_is_told_of_to_its_former_address() {
+    let house = House::new();
+    let access = ana(&house);
+    change(&house, &access, NEW);
+    let gone = house.call("DELETE", "/auth/me").bearer(&access).send();
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    for reader in [OLD, NEW] {
+        house.letter("account-deleted", reader, 0);
+    }
 }

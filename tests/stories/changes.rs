@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::house::{Answer, Database, House, PASSWORD};
+use crate::house::{Answer, Call, Database, House, PASSWORD};
 
 const NEW: &str = "marble otter gazette lantern";
 const DAY: i64 = 86_400;
@@ -320,4 +320,46 @@ fn the_owner_is_written_to_about_each_change() {
             "username-changed|ana@example.org"
         ]
     );
+}
+
+#[test]
+fn a_name_changes_ten_times_a_day_and_an_unconfirmed_address_reads_twenty_notices() {
+    let house = House::new();
+    let (mut access, _) = signed_in(&house, "ana");
+    for number in 0..10 {
+        let name = if number % 2 == 0 { "Ana" } else { "ana" };
+        access = tokens(&rename(&house, &access, name)).0;
+    }
+    let more = rename(&house, &access, "Ana");
+    assert_eq!(more.status, 422);
+    assert!(more.text.contains("Try again tomorrow"), "{}", more.text);
+    let (mut old, mut new) = (PASSWORD, NEW);
+    for _ in 0..11 {
+        access = tokens(&change(&house, &access, old, new)).0;
+        (old, new) = (new, old);
+    }
+    let written = || house.database.ask("select count(*) from outbox");
+    assert_eq!(written(), ["20"]);
+    house.clock.advance(DAY + 1);
+    let (access, _) = tokens(&house.log_in("ana", old));
+    assert_eq!(rename(&house, &access, "Ana").status, 200);
+    assert_eq!(written(), ["21"]);
+}
+
+#[test]
+fn a_new_password_makes_strangers_of_all_networks_but_the_one_at_hand() {
+    let house = House::with(&[("vestibule.trusted_proxies", "[\"127.0.0.1\"]")]);
+    house.register("ana");
+    let from = |call: Call, address: &str| call.header("X-Forwarded-For", address);
+    let log_in = |address: &str| {
+        let call = from(house.post("/auth/token"), address);
+        tokens(&call.form(&[("username", "ana"), ("password", PASSWORD)])).0
+    };
+    log_in("203.0.113.5");
+    let access = log_in("198.51.100.7");
+    let call = from(house.post("/auth/password"), "198.51.100.7").bearer(&access);
+    let body = json!({ "current_password": PASSWORD, "new_password": NEW });
+    assert_eq!(call.json(&body).status, 200);
+    let known = house.database.ask("select network from known_networks");
+    assert_eq!(known, ["198.51.100.7"]);
 }

@@ -1,5 +1,7 @@
 //! Sign-ins from where there never was one: the owner is written to.
 
+use serde_json::json;
+
 use crate::house::{Answer, House, PASSWORD};
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -100,5 +102,26 @@ fn a_cookie_of_another_account_makes_no_browser_known() {
     let bobs = house.cookie_of("bob");
     browser(&house, &cookie, AGENT);
     browser(&house, &bobs, AGENT);
+    assert_eq!(letters(&house), 1);
+}
+
+#[test]
+fn the_browser_in_which_the_password_is_reset_is_known() {
+    let house = House::new();
+    house.cookie_of("ana");
+    house.clock.advance(40 * 86_400);
+    let asked = house
+        .post("/auth/forgot")
+        .json(&json!({ "email": "ana@example.org" }));
+    assert_eq!(asked.status, 202);
+    let link = house.letter("reset", "ana@example.org", 0).path("/reset/");
+    let new = "marble otter windmill";
+    let done = house.submit(&link, &[("password", new)]);
+    assert_eq!(done.status, 303, "{}", done.text);
+    let call = house.post("/login").page().header("Origin", &house.origin);
+    let form = [("username", "ana"), ("password", new)];
+    let answer = call.header("Cookie", &done.cookie()).form(&form);
+    assert_eq!((answer.status, letters(&house)), (303, 0));
+    house.submit("/login", &form);
     assert_eq!(letters(&house), 1);
 }

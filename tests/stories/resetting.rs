@@ -299,3 +299,41 @@ fn nothing_that_proves_a_letter_stands_in_the_database_or_the_log() {
     assert!(!log.contains(ANA));
     assert!(log.contains("/reset/<secret>"));
 }
+
+#[test]
+fn a_request_that_we_never_made_is_refused_whatever_it_is() {
+    let (house, _, _) = asked();
+    for request in ["\0", "a\0b", "", "'", "ä", &"a".repeat(5_000)] {
+        let body = json!({ "request": request, "code": "BBBB-BBBB", "password": NEW });
+        let answer = house.post("/auth/reset").json(&body);
+        let code = (answer.status, answer.text_of("code"));
+        assert_eq!(code, (400, "letter_over".into()), "{request:?}");
+    }
+}
+
+#[test]
+fn pictures_on_other_sites_spend_nothing_of_those_who_look_at_them() {
+    let house = House::with(&[("vestibule.throttle", "on")]);
+    house.register("ana");
+    assert_eq!(forgot(&house, ANA).status, 202);
+    let link = house.letter("reset", ANA, 0).path("/reset/");
+    let paths = [
+        "/reset/x",
+        "/verify/x",
+        "/address/confirm/x",
+        "/address/undo/x",
+        "/invite/x",
+    ];
+    for number in 0..400 {
+        let path = paths[number % paths.len()];
+        let call = house
+            .get(path)
+            .page()
+            .header("Sec-Fetch-Site", "cross-site");
+        assert_eq!(call.header("Sec-Fetch-Dest", "image").send().status, 403);
+    }
+    // Neither made-up links nor the codes of invitations were counted.
+    let call = house.get("/reset/x").page();
+    assert_eq!(call.header("Sec-Fetch-Dest", "document").send().status, 400);
+    assert_eq!(house.get(&link).page().send().status, 200);
+}

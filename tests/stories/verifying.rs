@@ -369,3 +369,50 @@ fn what_was_there_before_letters_were_required_is_told_so() {
     assert_eq!(verify(&house, &body).status, 200);
     assert_eq!(house.log_in("ana", PASSWORD).status, 200);
 }
+
+#[test]
+fn asking_again_after_registering_tells_nobody_whether_the_address_was_free() {
+    let house = House::with(&[REQUIRED, ("vestibule.throttle", "on")]);
+    register(&house, "bob", "bob@example.org");
+    let asked = |name: &str, email: &str| -> Vec<u16> {
+        let made = register(&house, name, email);
+        let again = (0..6).map(|_| {
+            let body = json!({ "email": email });
+            house.post("/auth/verify/send").json(&body).status
+        });
+        [made.status].into_iter().chain(again).collect()
+    };
+    // Bob's own registration is long ago.
+    house.clock.advance(3_601);
+    let taken = asked("carl", "bob@example.org");
+    house.clock.advance(3_601);
+    assert_eq!(taken, asked("dora", "dora@example.org"));
+    assert_eq!(taken[1..5], [202; 4]);
+    assert_eq!(taken[5], 429);
+}
+
+#[test]
+fn an_address_that_somebody_can_still_take_back_is_answered_like_a_free_one() {
+    let house = House::with(&[REQUIRED]);
+    let sql = "insert into reserved_addresses (email_key, account_id, good_until)
+               select 'old@example.org', id, 99999999999 from accounts";
+    register(&house, "bob", "bob@example.org");
+    house.database.ask(sql);
+    let reserved = register(&house, "carl", "old@example.org");
+    let free = register(&house, "dora", "dora@example.org");
+    assert_eq!((reserved.status, free.status), (201, 201));
+    let written = "select count(*) from outbox where sent_to = 'old@example.org'";
+    assert_eq!(house.database.ask(written), ["0"]);
+}
+
+#[test]
+fn a_letter_to_an_address_that_nobody_confirmed_holds_no_name() {
+    let house = House::with(&[OPTIONAL]);
+    let name = "evil.example.com";
+    register(&house, name, ANA);
+    let letter = house.letter("verify", ANA, 0);
+    assert!(!letter.text.contains(name) && !letter.html.contains(name));
+    // The page behind its link does, as text.
+    let page = house.get(&letter.path("/verify/")).page().send();
+    assert!(page.text.contains(name) && !page.text.contains(&format!("href=\"{name}")));
+}

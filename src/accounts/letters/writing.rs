@@ -4,8 +4,8 @@ use super::outstanding::Lives;
 use super::{Letter, Letters, Purpose, lasts};
 use crate::client::Client;
 use crate::error::Error;
-use crate::store::Work;
 use crate::store::accounts::Account;
+use crate::store::{Work, addresses};
 use crate::world::in_words;
 
 impl Letters {
@@ -84,6 +84,43 @@ impl Letters {
             good_until: self.now() + life,
         };
         self.put(work, account, to, letter).await
+    }
+
+    /// Who is told when an account is deleted: its address, and those that can still take it back, since whoever gave it
+    /// the address that it has may be somebody else. Asked before it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn readers(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+    ) -> Result<Vec<String>, Error> {
+        let undo = Purpose::UndoAddress.name();
+        let mut readers = addresses::had(work, &account.id, undo, self.now()).await?;
+        readers.retain(|address| *address != account.email);
+        // One that waits for an address has none.
+        readers.extend(Some(account.email.clone()).filter(|address| !address.is_empty()));
+        Ok(readers)
+    }
+
+    /// Tells them that it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Internal`].
+    pub async fn put_goodbye(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        readers: &[String],
+    ) -> Result<(), Error> {
+        for reader in readers {
+            let letter = Letter::AccountDeleted {
+                when: self.now_in_words(),
+            };
+            self.put(work, account, reader, letter).await?;
+        }
+        Ok(())
     }
 
     /// The notice of a new password, by whoever is calling.
