@@ -191,19 +191,25 @@ fn drain(shared: &Shared) {
         waiting.writing = true;
         drop(waiting);
         let mut out = std::io::stdout().lock();
-        // A closed standard output must not end the service; there is nobody left to tell.
-        let _ = out.write_all(&batch);
+        // A closed standard output, or a full disk behind it, must not end the service. What is lost is told of once there
+        // is room again.
+        let mut lost = dropped;
         if dropped > 0 {
-            let _ = writeln!(
-                out,
-                r#"{{"level":"warn","event":"log_lines_dropped","count":{dropped}}}"#
-            );
+            let line = r#"{"level":"warn","event":"log_lines_dropped","count":"#;
+            if writeln!(out, "{line}{dropped}}}").is_ok() {
+                lost = 0;
+            }
         }
-        let _ = out.flush();
+        if out.write_all(&batch).and_then(|()| out.flush()).is_err() {
+            lost += batch.iter().filter(|byte| **byte == b'\n').count() as u64;
+        }
         drop(out);
         batch.clear();
         batch.shrink_to(64 * 1024);
-        shared.lock().writing = false;
+        let mut waiting = shared.lock();
+        waiting.writing = false;
+        waiting.dropped += lost;
+        drop(waiting);
         shared.written.notify_all();
     }
 }

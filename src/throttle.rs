@@ -136,10 +136,11 @@ impl Throttle {
     /// A budget that is spent, also one of right passwords: hashing what will be refused helps nobody. Whether an
     /// account's is spent only those hear who are known there.
     pub async fn attempt(&self, who: &Who<'_>, client: &Client) -> Result<Attempt<'_>, Wait> {
-        let mut rations = self.sign_ins_from(client);
-        if let Who::Device { account, .. } | Who::Network { account } = who {
-            rations.extend(self.sign_ins_of(account));
-        }
+        // Who is known has a budget of the account's own, so that no stranger at the same address spends it.
+        let rations = match who {
+            Who::Device { account, .. } | Who::Network { account } => self.sign_ins_of(account),
+            Who::Stranger { .. } => self.sign_ins_from(client),
+        };
         self.hours().look(&rations, self.clock.unix())?;
         let mut attempt = Attempt {
             throttle: self,
@@ -171,14 +172,17 @@ impl Throttle {
     }
 
     /// Spends one of the right passwords that a network and an account have an hour. A network spends it even where the
-    /// account's are gone: each has cost a hash.
+    /// account's are gone: each has cost a hash. Only strangers are refused where the network's are.
     ///
     /// # Errors
     /// They are spent.
-    pub fn sign_in(&self, account: &str, client: &Client) -> Result<(), Wait> {
+    pub fn sign_in(&self, who: &Who<'_>, account: &str, client: &Client) -> Result<(), Wait> {
         let now = self.clock.unix();
         let mut hours = self.hours();
-        hours.spend(&self.sign_ins_from(client), now)?;
+        let from = hours.spend(&self.sign_ins_from(client), now);
+        if let Who::Stranger { .. } = who {
+            from?;
+        }
         hours.spend(&self.sign_ins_of(account), now)
     }
 
@@ -232,6 +236,21 @@ impl Throttle {
             limit: Limit::Letters,
             most: self.settings.letters_per_address,
         });
+        self.hours().spend(&rations, self.clock.unix())
+    }
+
+    /// Spends one of the notices that may go in an hour to an address that nobody confirmed, in the form in which addresses
+    /// are compared. Nobody asked for them, so they are none of the letters above.
+    ///
+    /// # Errors
+    /// They are spent.
+    pub fn notice(&self, address: &str) -> Result<(), Wait> {
+        let ration = Ration {
+            key: self.seed.hash_one(("notices to", address)),
+            limit: Limit::Letters,
+            most: self.settings.letters_per_address,
+        };
+        let rations: Vec<_> = self.settings.on.then_some(ration).into_iter().collect();
         self.hours().spend(&rations, self.clock.unix())
     }
 

@@ -10,6 +10,8 @@ mod house;
 
 #[path = "process/broken_parts.rs"]
 mod broken_parts;
+#[path = "process/lost_lines.rs"]
+mod lost_lines;
 #[path = "process/operators.rs"]
 mod operators;
 #[path = "process/sudden_ends.rs"]

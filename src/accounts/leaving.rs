@@ -57,7 +57,9 @@ impl Accounts {
         let key = rules::username_key(&account.username);
         let (version, now) = (recent.version(), self.world.clock.unix());
         let mut work = self.pool.begin().await?;
-        let readers = self.letters.readers(&mut work, &account).await?;
+        let mut readers = self.letters.readers(&mut work, &account).await?;
+        // Who registers with somebody else's address and leaves, again and again, writes to it no more often.
+        readers.retain(|reader| self.throttle.notice(&rules::email_key(reader)).is_ok());
         let deleted =
             changes::delete(&mut work, &self.pool, &account.id, &key, version, now).await?;
         if deleted != Changed::Done {

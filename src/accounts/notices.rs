@@ -2,7 +2,7 @@
 
 use super::devices::Whose;
 use super::letters::Letter;
-use super::{Accounts, Door};
+use super::{Accounts, Door, rules};
 use crate::client::Client;
 use crate::error::Error;
 use crate::store::accounts::Account;
@@ -17,13 +17,10 @@ const YOUNG: i64 = 30 * 86_400;
 /// How many letters about sign-ins go to one account a day: somebody may use a browser that keeps no cookies.
 const MOST: i64 = 10;
 
-/// How many notices go to an address a day that nobody confirmed.
-const MOST_UNCONFIRMED: i64 = 20;
-
 const DAY: i64 = 86_400;
 
 impl Accounts {
-    /// Puts a letter to the account's address into the queue, as a part of this work; but no more than some a day to an
+    /// Puts a letter to the account's address into the queue, as a part of this work; but no more than some an hour to an
     /// address that nobody confirmed: it may be a stranger's.
     pub(super) async fn notify(
         &self,
@@ -32,9 +29,8 @@ impl Accounts {
         letter: Letter,
     ) -> Result<(), Error> {
         if account.email_verified_at.is_none() {
-            let since = self.world.clock.unix() - DAY;
-            let written = held::all_letters_since(work, &account.id, since).await?;
-            if written >= MOST_UNCONFIRMED {
+            let key = rules::email_key(&account.email);
+            if self.throttle.notice(&key).is_err() {
                 return Ok(());
             }
         }

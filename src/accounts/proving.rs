@@ -117,7 +117,7 @@ impl Accounts {
                 self.forget_failures(candidate, client).await?;
                 // Right as it was: what somebody signed in can do has an end, too.
                 let account = candidate.map_or("", |candidate| &candidate.account.id);
-                Ok(self.throttle.sign_in(account, client)?)
+                Ok(self.throttle.sign_in(&who, account, client)?)
             }
             Err(Error::WrongPassword) => {
                 // What cannot be counted is not answered: the attempt is dropped and has failed.

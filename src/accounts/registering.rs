@@ -54,8 +54,16 @@ impl Accounts {
         let (account, keys) = making::account(parts, self.world.clock.unix());
         match self.verifies() {
             VerifyEmail::Off => self.make_silently(account, &keys, invite).await,
-            VerifyEmail::Optional => self.make_and_ask(account, &keys, invite).await,
-            VerifyEmail::Required => self.make_pending(account, &keys, invite, client).await,
+            VerifyEmail::Optional => {
+                // Or whoever registers, leaves and registers again would write to somebody else's address without end.
+                self.throttle.letter(&keys.email, client)?;
+                self.make_and_ask(account, &keys, invite).await
+            }
+            VerifyEmail::Required => {
+                // Spent whether or not the address is anybody's, or whoever asks for a letter afterwards would feel which.
+                self.throttle.letter(&keys.email, client)?;
+                self.make_pending(account, &keys, invite).await
+            }
         }
     }
 
@@ -107,12 +115,8 @@ impl Accounts {
         mut account: Account,
         keys: &Keys,
         invite: Option<&Invite>,
-        client: &Client,
     ) -> Result<Registered, Error> {
         account.pending_until = Some(account.created_at + PENDING);
-        // Nobody's mailbox is flooded by whoever registers again and again. Spent whether or not the address is anybody's,
-        // or whoever asks for a letter afterwards would feel which.
-        self.throttle.letter(&keys.email, client)?;
         for _ in 0..TRIES {
             if let Some(request) = self.try_pending(&account, keys, invite).await? {
                 return Ok(Registered {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Fault, Pool, Work};
+use super::{Fault, Pool};
 
 async fn rows(
     pool: &Pool,
@@ -122,23 +122,4 @@ pub async fn letters_since(
     .fetch_one(pool.any())
     .await?;
     Ok(row.try_get("letters")?)
-}
-
-/// How many letters of any kind were, as this work sees it.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn all_letters_since(
-    work: &mut Work<'_>,
-    account: &str,
-    since: i64,
-) -> Result<i64, Fault> {
-    let query = sqlx::query(
-        "select count(*) as letters from outbox where account_id = $1 and created_at > $2",
-    );
-    let row = work.row(query.bind(account.to_owned()).bind(since)).await?;
-    Ok(row
-        .map(|row| row.try_get("letters"))
-        .transpose()?
-        .unwrap_or(0))
 }

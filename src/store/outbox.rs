@@ -33,6 +33,9 @@ pub struct Queued {
     pub ended_how: Option<String>,
 }
 
+/// What is due more seconds ahead than any letter is put off was put off by a clock that was wrong: it is due now.
+const ASTRAY: i64 = 7_200;
+
 const COLUMNS: &str =
     "id, letter, account_id, sent_to, sealed, created_at, good_until, due_at, tries, last_fault,
                        ended_at, ended_how";
@@ -86,10 +89,13 @@ pub async fn insert(work: &mut Work<'_>, letter: &Queued) -> Result<(), Fault> {
 /// # Errors
 /// The database does not answer.
 pub async fn is_due(pool: &Pool, now: i64) -> Result<bool, Fault> {
-    let row = sqlx::query("select id from outbox where ended_at is null and due_at <= $1 limit 1")
-        .bind(now)
-        .fetch_optional(pool.any())
-        .await?;
+    let row = sqlx::query(
+        "select id from outbox where ended_at is null and (due_at <= $1 or due_at > $2) limit 1",
+    )
+    .bind(now)
+    .bind(now + ASTRAY)
+    .fetch_optional(pool.any())
+    .await?;
     Ok(row.is_some())
 }
 
@@ -101,14 +107,16 @@ pub async fn is_due(pool: &Pool, now: i64) -> Result<bool, Fault> {
 pub async fn claim(pool: &Pool, now: i64, until: i64, most: i64) -> Result<Vec<Queued>, Fault> {
     let sql = format!(
         "update outbox set due_at = $1, tries = tries + 1
-         where ended_at is null and due_at <= $2
-           and id in (select id from outbox where ended_at is null and due_at <= $2 order by due_at, id limit $3)
+         where ended_at is null and (due_at <= $2 or due_at > $4)
+           and id in (select id from outbox where ended_at is null and (due_at <= $2 or due_at > $4)
+                      order by due_at, id limit $3)
          returning {COLUMNS}"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(until)
         .bind(now)
         .bind(most)
+        .bind(now + ASTRAY)
         .fetch_all(pool.write())
         .await?;
     all(&rows)

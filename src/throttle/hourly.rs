@@ -12,6 +12,9 @@ pub const MOST_KEYS: usize = 20_000;
 /// Milliseconds of an hour.
 const HOUR: i64 = 3_600_000;
 
+/// By how many milliseconds a clock is set back in passing.
+const SET_BACK: i64 = 600_000;
+
 /// So many an hour of something.
 #[derive(Clone, Copy)]
 pub struct Ration {
@@ -75,9 +78,13 @@ impl Hourly {
         }
     }
 
-    /// Never later than in an hour: a clock that was set back must not make anyone wait longer.
+    /// Never later than in an hour. What lies further ahead was written by a clock that was wrong, and counts as back: or
+    /// it would stay an hour ahead until the right time comes to it.
     fn back_at(&self, key: u64, now: i64) -> i64 {
         let back_at = self.0.get(&key).copied().unwrap_or(now);
+        if back_at > now + HOUR + SET_BACK {
+            return now;
+        }
         back_at.clamp(now, now + HOUR)
     }
 
@@ -152,7 +159,11 @@ mod tests {
     fn a_clock_that_is_set_back_keeps_nobody_out_for_longer() {
         let (mut hourly, one) = (Hourly::default(), ration(1, 1));
         assert!(hourly.spend(&one, 1_000_000).is_ok());
-        assert!(hourly.look(&one, 0).unwrap_err().seconds <= 3_600);
+        assert!(hourly.look(&one, 999_500).unwrap_err().seconds <= 3_600);
+        // Long before, all of it is back, and is counted anew.
+        assert!(hourly.spend(&one, 100_000).is_ok());
+        assert_eq!(hourly.look(&one, 100_000).unwrap_err().seconds, 3_600);
+        assert!(hourly.look(&one, 103_600).is_ok());
     }
 
     #[test]

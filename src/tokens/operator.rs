@@ -3,7 +3,7 @@
 use super::LEEWAY;
 use super::key::name_of;
 use super::pem;
-use super::rotation::{AHEAD, PERIOD};
+use super::rotation::{AHEAD, PERIOD, is_astray};
 use super::vault::{Vault, next_generation, signer_of, unwritable};
 use crate::config::{Algorithm, Fault};
 use crate::store::keys::{self as rows, SealedKey};
@@ -91,7 +91,7 @@ pub async fn period(
         signs_from: signer.signs_from,
         until: signer.signs_from + PERIOD,
         next_due: signer.signs_from + PERIOD - AHEAD,
-        next_from: waiting(&rows, &signer).map(|next| next.signs_from),
+        next_from: waiting(&rows, &signer, now).map(|next| next.signs_from),
     }))
 }
 
@@ -131,7 +131,7 @@ impl Vault {
             }
             (None, _) => {
                 let next =
-                    waiting(rows, row).map_or(row.signs_from + PERIOD, |next| next.signs_from);
+                    waiting(rows, row, now).map_or(row.signs_from + PERIOD, |next| next.signs_from);
                 (State::Signing, row.signs_from, Some(next))
             }
         };
@@ -151,7 +151,7 @@ impl Vault {
     pub async fn rotate(&self, now: i64) -> Result<Upcoming, Fault> {
         loop {
             let rows = self.rows().await?;
-            if let Some(next) = waiting(&rows, &self.signer(&rows, now)?) {
+            if let Some(next) = waiting(&rows, &self.signer(&rows, now)?, now) {
                 return Ok(Upcoming {
                     kid: next.kid.clone(),
                     signs_from: next.signs_from,
@@ -205,7 +205,7 @@ impl Vault {
             let word = self.listed(known, &rows, now).state.name();
             return Err(Fault(format!("The key is here already: {kid}, {word}.")));
         }
-        if let Some(next) = waiting(&rows, &self.signer(&rows, now)?) {
+        if let Some(next) = waiting(&rows, &self.signer(&rows, now)?, now) {
             let kid = &next.kid;
             return Err(Fault(format!(
                 "Another key waits to sign already. Retire it first: vestibule keys retire {kid}"
@@ -268,8 +268,34 @@ impl Vault {
 }
 
 /// The key that signs after this one.
-fn waiting<'r>(rows: &'r [SealedKey], signer: &SealedKey) -> Option<&'r SealedKey> {
+fn waiting<'r>(rows: &'r [SealedKey], signer: &SealedKey, now: i64) -> Option<&'r SealedKey> {
     rows.iter().find(|row| {
-        row.may_sign() && row.algorithm == signer.algorithm && row.generation > signer.generation
+        row.may_sign()
+            && row.algorithm == signer.algorithm
+            && row.generation > signer.generation
+            && !is_astray(row.signs_from, now)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_wrong_clock_made_is_no_successor() {
+        let now = 1_790_000_000;
+        let row = |generation: i64, signs_from: i64| SealedKey {
+            kid: generation.to_string(),
+            algorithm: "ES256".into(),
+            generation,
+            sealed_private: "sealed".into(),
+            created_at: now,
+            signs_from,
+            ended_at: None,
+            ended_why: None,
+        };
+        let signer = row(1, now);
+        let next = |from| waiting(&[row(1, now), row(2, from)], &signer, now).is_some();
+        assert!(next(now + AHEAD) && !next(now + 365 * AHEAD));
+    }
 }

@@ -193,6 +193,11 @@ fn without(rows: &[SealedKey], closed: &[&str]) -> Vec<SealedKey> {
     rows
 }
 
+/// Whether this is further ahead than anybody publishes: made by a clock that was wrong, which nobody waits for.
+pub(super) fn is_astray(signs_from: i64, now: i64) -> bool {
+    signs_from > now + 2 * AHEAD
+}
+
 /// What is due at this moment.
 fn plan(rows: &[SealedKey], wanted: Algorithm, lifetime: i64, now: i64) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -204,11 +209,10 @@ fn plan(rows: &[SealedKey], wanted: Algorithm, lifetime: i64, now: i64) -> Vec<S
     match signer_of(rows, wanted.name(), now) {
         None => steps.push(Step::Make(next, 0)),
         Some(signer) => {
-            // Further ahead than anybody publishes: made by a clock that was wrong, which nobody waits for.
-            let astray = |from: i64| from > now + 2 * AHEAD;
-            let waits =
-                able().any(|row| row.generation > signer.generation && !astray(row.signs_from));
-            let old = now >= signer.signs_from + PERIOD - AHEAD || astray(signer.signs_from);
+            let waits = able()
+                .any(|row| row.generation > signer.generation && !is_astray(row.signs_from, now));
+            let old =
+                now >= signer.signs_from + PERIOD - AHEAD || is_astray(signer.signs_from, now);
             if old && !waits {
                 steps.push(Step::Make(next, AHEAD));
             }

@@ -89,3 +89,27 @@ fn five_minutes_back_nothing_that_was_seen_as_over_returns() {
     assert_eq!(house.status_of(&access), 200);
     assert_eq!(house.refresh(&refresh).status, 200);
 }
+
+#[test]
+fn a_year_ahead_and_back_again_leaves_no_budget_spent() {
+    let house = House::with(&[
+        ("vestibule.throttle", "on"),
+        ("vestibule.sign_ins_per_account", "1"),
+        ("vestibule.registrations_per_address", "2"),
+    ]);
+    house.clock.advance(YEAR);
+    house.register("ana");
+    house.register("ben");
+    assert_eq!(house.register("cat").status, 429);
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    let guess = || house.log_in("nobody", "not the password").status;
+    while guess() != 429 {}
+    house.clock.advance(-YEAR);
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    assert_eq!(house.register("cat").status, 201);
+    // Guesses are counted on, from now.
+    assert_eq!(guess(), 401);
+    assert_eq!(guess(), 429);
+    house.clock.advance(900);
+    assert_eq!(guess(), 401);
+}

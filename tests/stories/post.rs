@@ -260,3 +260,17 @@ fn plaintext_to_another_machine_is_refused_at_the_start() {
     );
     assert!(!said.contains("hunter2"));
 }
+
+#[test]
+fn a_letter_put_off_by_a_clock_that_was_ahead_goes_out_once_it_is_right() {
+    let postbox = Postbox::open(Manners::Refuses("451 Come back"));
+    let house = house_with(&postbox);
+    house.clock.advance(86_400);
+    house.register("ana");
+    until("a try", || {
+        (house.events("letter_delayed").len() == 1).then_some(())
+    });
+    house.clock.advance(-86_400);
+    postbox.behave(Manners::Takes);
+    settled(&house, "sent");
+}

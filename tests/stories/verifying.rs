@@ -200,13 +200,14 @@ fn asking_again_is_answered_alike_for_everybody() {
 fn nobodys_mailbox_is_flooded() {
     let house = House::with(&[OPTIONAL, ("vestibule.throttle", "\"on\"")]);
     house.register("ana");
-    for email in [ANA, "nobody@example.org"] {
+    // Registering asked for one.
+    for (email, left) in [(ANA, 4), ("nobody@example.org", 5)] {
         let ask = || {
             house
                 .post("/auth/verify/send")
                 .json(&json!({ "email": email }))
         };
-        for _ in 0..5 {
+        for _ in 0..left {
             assert_eq!(ask().status, 202);
         }
         let answer = ask();
