@@ -128,17 +128,26 @@ fn one_line(subject: &str) -> String {
     plain.take(200).collect()
 }
 
-/// A refusal of the letter itself is final (RFC 5321 section 4.2.1); one of us, such as a wrong password of ours, is
-/// not: somebody will mend that.
+/// Final is only what says for certain that nobody reads there. Any other refusal, also a permanent one, may be of us: a
+/// machine that is blocked, a sender that is wrong, a password of ours. Somebody will mend that, and the letter waits.
 fn judged(error: &lettre::transport::smtp::Error) -> Undelivered {
     let cause = in_words(error);
-    let code = error.status().map(|code| code.to_string());
-    let of_the_letter = code.is_some_and(|code| code.starts_with("55"));
-    if error.is_permanent() && of_the_letter {
+    if error.is_permanent() && is_of_the_reader(error) {
         Undelivered::Never(cause)
     } else {
         Undelivered::Later(cause)
     }
+}
+
+/// Whether the server's first words are a code that tells of the reader's address (RFC 3463 sections 3.2 and 3.3): bad
+/// mailbox, system or syntax, moved, no mail taken there, disabled.
+fn is_of_the_reader(error: &lettre::transport::smtp::Error) -> bool {
+    let said = std::error::Error::source(error).map(ToString::to_string);
+    let said = said.unwrap_or_default();
+    matches!(
+        said.split_whitespace().next(),
+        Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10" | "5.2.1")
+    )
 }
 
 fn in_words(error: &lettre::transport::smtp::Error) -> String {

@@ -3,7 +3,7 @@
 
 use super::events::Kind;
 use super::letters::outstanding::{Lives, Outstanding};
-use super::letters::{Letter, Purpose};
+use super::letters::{Letter, Purpose, lasts};
 use super::{Accounts, Proof, rules};
 use crate::client::Client;
 use crate::error::{Error, FieldError};
@@ -14,12 +14,6 @@ use crate::store::changes::Changed;
 use crate::store::letters;
 
 const DAY: i64 = 86_400;
-
-/// How long the letter to the new address is good, in seconds: its link, and its code.
-const CONFIRM: Lives = Lives {
-    link: DAY,
-    code: 600,
-};
 
 /// How long a change can be taken back, in seconds.
 const UNDO: Lives = Lives {
@@ -103,24 +97,27 @@ impl Accounts {
         if !rows::hold(&mut work, id, recent.version()).await? {
             return Err(Error::InvalidToken);
         }
-        let now = self.world.clock.unix();
+        let (now, lives) = (self.world.clock.unix(), self.letters.confirming());
         letters::void_purpose(&mut work, id, purpose.name(), now).await?;
         let issued = self
             .letters
-            .issue(&mut work, purpose, id, address, CONFIRM)
+            .issue(&mut work, purpose, id, address, lives)
             .await?;
         let letter = Letter::ConfirmAddress {
             link: self
                 .letters
                 .link(&format!("/address/confirm/{}", *issued.secret)),
             code: issued.code.to_string(),
-            code_lasts: "10 minutes".to_owned(),
-            good_until: self.world.clock.unix() + CONFIRM.link,
+            code_lasts: lasts(lives.code),
+            good_until: now + lives.link,
         };
         // Whoever has it is not written to about somebody else's account; whoever asked waits in vain.
+        let letters = &self.letters;
         if free {
-            self.letters
-                .put(&mut work, &account, address, letter)
+            letters.put(&mut work, &account, address, letter).await?;
+        } else {
+            letters
+                .withhold(&mut work, &account, address, letter)
                 .await?;
         }
         Ok(work.commit().await?)

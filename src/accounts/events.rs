@@ -15,6 +15,10 @@ const SHOWN: usize = 100;
 /// What is written down as it happens. `in_words` says what a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Made, without a session yet.
+    Registered,
+    /// A letter to the address was answered.
+    AddressConfirmed,
     /// A new password.
     PasswordChanged,
     /// A new password, by letter.
@@ -33,6 +37,8 @@ impl Kind {
     /// As the database and programs know it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Registered => "registered",
+            Self::AddressConfirmed => "email_confirmed",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
             Self::UsernameChanged => "username_changed",
@@ -60,6 +66,8 @@ pub struct Happened {
 /// The words of an event that was written down.
 fn in_words(kind: &str, detail: &str) -> String {
     match kind {
+        "registered" => "Account created.".to_owned(),
+        "email_confirmed" => "Email address confirmed.".to_owned(),
         "password_changed" => "Password changed. All other sessions ended.".to_owned(),
         "password_reset" => "A new password set by letter. All sessions ended.".to_owned(),
         "username_changed" => format!("Username changed. It was {detail} before."),
@@ -178,6 +186,8 @@ mod tests {
     #[test]
     fn every_kind_has_words_of_its_own() {
         for kind in [
+            Kind::Registered,
+            Kind::AddressConfirmed,
             Kind::PasswordChanged,
             Kind::PasswordReset,
             Kind::UsernameChanged,

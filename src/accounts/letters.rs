@@ -163,11 +163,29 @@ impl Letters {
         to: &str,
         letter: Letter,
     ) -> Result<(), Error> {
-        // A name can look like a link, and an address that nobody confirmed may be a stranger's: that one reads no name.
-        let proven = account.email_verified_at.is_some() && account.email == to;
-        let name = if proven { &account.username } else { "" };
-        self.queue(work, (Some(&account.id), name), to, &letter)
-            .await
+        let queued = self.queued((Some(&account.id), name_for(account, to)), to, &letter)?;
+        Ok(rows::insert(work, &queued).await?)
+    }
+
+    /// The same work, and no letter: where whoever asked must not feel whether there is anybody to write to.
+    ///
+    /// # Errors
+    /// As [`Letters::put`].
+    pub async fn withhold(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        to: &str,
+        letter: Letter,
+    ) -> Result<(), Error> {
+        let queued = self.queued((Some(&account.id), name_for(account, to)), to, &letter)?;
+        let withheld = Queued {
+            sealed: String::new(),
+            ended_at: Some(queued.created_at),
+            ended_how: Some("withheld".into()),
+            ..queued
+        };
+        Ok(rows::insert(work, &withheld).await?)
     }
 
     /// Puts a letter into the queue to somebody who has no account yet.
@@ -180,7 +198,8 @@ impl Letters {
         to: &str,
         letter: Letter,
     ) -> Result<(), Error> {
-        self.queue(work, (None, ""), to, &letter).await
+        let queued = self.queued((None, ""), to, &letter)?;
+        Ok(rows::insert(work, &queued).await?)
     }
 
     /// Puts a letter to an account's owner into the queue, where nothing else has to be true with it.
@@ -198,18 +217,17 @@ impl Letters {
         self.links.to(path)
     }
 
-    async fn queue(
+    fn queued(
         &self,
-        work: &mut Work<'_>,
         (account, name): (Option<&str>, &str),
         to: &str,
         letter: &Letter,
-    ) -> Result<(), Error> {
+    ) -> Result<Queued, Error> {
         let (id, now) = (self.world.chance.id()?, self.now());
         let written = self.write(letter, name)?;
         let plain = serde_json::to_vec(&written).map_err(|_| Error::Internal)?;
         let sealed = self.keys.sealing.seal(&place(&id), &Zeroizing::new(plain));
-        let queued = Queued {
+        Ok(Queued {
             sealed: BASE64.encode(&sealed.map_err(|_| Error::Internal)?),
             id,
             letter: letter.name().to_owned(),
@@ -222,8 +240,7 @@ impl Letters {
             last_fault: None,
             ended_at: None,
             ended_how: None,
-        };
-        Ok(rows::insert(work, &queued).await?)
+        })
     }
 
     /// The letter as its reader sees it.
@@ -280,6 +297,13 @@ impl Letters {
     }
 }
 
+/// How a letter calls its reader. A name can look like a link, and an address that nobody confirmed may be a stranger's:
+/// that one reads no name.
+fn name_for<'a>(account: &'a Account, to: &str) -> &'a str {
+    let proven = account.email_verified_at.is_some() && account.email == to;
+    if proven { &account.username } else { "" }
+}
+
 fn place(id: &str) -> String {
     format!("outbox/{id}")
 }
@@ -291,7 +315,7 @@ fn opened(sealing: &Sealing, letter: &Queued) -> Option<Written> {
 }
 
 /// A time in words, rounded down so that it is kept: `10 minutes`, `24 hours`, `7 days`.
-fn lasts(seconds: i64) -> String {
+pub(super) fn lasts(seconds: i64) -> String {
     let many = |count: i64, unit: &str| {
         let s = if count == 1 { "" } else { "s" };
         format!("{count} {unit}{s}")

@@ -145,6 +145,8 @@ impl Accounts {
         if !done {
             return Err(Error::LetterOver);
         }
+        let event = self.happening(Kind::AddressConfirmed, account, client, "");
+        events::add(&mut work, &event).await?;
         work.commit().await?;
         self.tell("address_confirmed", client, Some(account));
         Ok(())

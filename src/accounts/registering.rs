@@ -6,6 +6,7 @@
 
 use zeroize::Zeroizing;
 
+use super::events::Kind;
 use super::{Accounts, making};
 use crate::client::Client;
 use crate::config::VerifyEmail;
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::store::Work;
 use crate::store::accounts::{self as rows, Account, Key, Keys};
 use crate::store::addresses;
+use crate::store::events;
 use crate::store::invites::{self, Invite};
 use crate::tokens::Role;
 
@@ -62,7 +64,7 @@ impl Accounts {
             VerifyEmail::Required => {
                 // Spent whether or not the address is anybody's, or whoever asks for a letter afterwards would feel which.
                 self.throttle.letter(&keys.email, client)?;
-                self.make_pending(account, &keys, invite).await
+                self.make_pending(account, &keys, invite, client).await
             }
         }
     }
@@ -115,10 +117,12 @@ impl Accounts {
         mut account: Account,
         keys: &Keys,
         invite: Option<&Invite>,
+        client: &Client,
     ) -> Result<Registered, Error> {
         account.pending_until = Some(account.created_at + PENDING);
         for _ in 0..TRIES {
-            if let Some(request) = self.try_pending(&account, keys, invite).await? {
+            let made = self.try_pending(&account, keys, invite, client).await?;
+            if let Some(request) = made {
                 return Ok(Registered {
                     account,
                     request: Some(request),
@@ -134,6 +138,7 @@ impl Accounts {
         account: &Account,
         keys: &Keys,
         invite: Option<&Invite>,
+        client: &Client,
     ) -> Result<Option<String>, Error> {
         let request = self.world.chance.id()?;
         let mut work = self.pool.begin().await?;
@@ -162,12 +167,19 @@ impl Accounts {
             work.undo().await?;
             return Ok(None);
         }
+        // No session says so yet.
+        let event = self.happening(Kind::Registered, &account.id, client, "");
+        events::add(&mut work, &event).await?;
         spend(&mut work, invite, account).await?;
         let letters = &self.letters;
         match owner {
             Some(owner) => letters.put_already_registered(&mut work, &owner).await?,
             // Kept for whoever had it until lately, who can take it back and is not written to.
-            None if reserved => {}
+            None if reserved => {
+                letters
+                    .withhold_verification(&mut work, account, request.clone())
+                    .await?;
+            }
             None => {
                 letters
                     .put_verification(&mut work, account, request.clone())

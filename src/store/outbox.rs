@@ -29,7 +29,7 @@ pub struct Queued {
     pub last_fault: Option<String>,
     /// When it was sent, or given up.
     pub ended_at: Option<i64>,
-    /// How it ended: `sent`, `refused`, `late`.
+    /// How it ended: `sent`, `refused`, `late`; `withheld` where there was nobody to write to, and nobody may feel that.
     pub ended_how: Option<String>,
 }
 
@@ -68,8 +68,8 @@ fn all(rows: &[AnyRow]) -> Result<Vec<Queued>, Fault> {
 pub async fn insert(work: &mut Work<'_>, letter: &Queued) -> Result<(), Fault> {
     work.run(
         sqlx::query(
-            "insert into outbox (id, letter, account_id, sent_to, sealed, created_at, good_until, due_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "insert into outbox (id, letter, account_id, sent_to, sealed, created_at, good_until, due_at, ended_at, ended_how)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(letter.id.clone())
         .bind(letter.letter.clone())
@@ -78,7 +78,9 @@ pub async fn insert(work: &mut Work<'_>, letter: &Queued) -> Result<(), Fault> {
         .bind(letter.sealed.clone())
         .bind(letter.created_at)
         .bind(letter.good_until)
-        .bind(letter.due_at),
+        .bind(letter.due_at)
+        .bind(letter.ended_at)
+        .bind(letter.ended_how.clone()),
     )
     .await?;
     Ok(())

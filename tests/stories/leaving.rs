@@ -239,3 +239,20 @@ fn of_two_who_leave_and_change_at_once_both_are_answered_plainly() {
     );
     assert_eq!(house.status_of(&access), 401);
 }
+
+#[test]
+fn who_left_is_gone_from_the_file_as_well() {
+    let house = House::on(Database::sqlite(), &[]);
+    let (access, _) = signed_in(&house, "ana");
+    let asked = house
+        .post("/auth/email")
+        .bearer(&access)
+        .json(&json!({ "email": "yara9@example.org" }));
+    assert_eq!(asked.status, 202);
+    assert_eq!(leave(&house, &access).status, 200);
+    let database = house.close();
+    for file in std::fs::read_dir(database.data_dir()).expect("a folder") {
+        let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+        assert!(!bytes.windows(5).any(|part| part == b"yara9"));
+    }
+}

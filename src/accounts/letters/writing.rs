@@ -19,21 +19,49 @@ impl Letters {
         account: &Account,
         request: String,
     ) -> Result<(), Error> {
+        let letter = self.verification(work, account, request).await?;
+        self.put(work, account, &account.email, letter).await
+    }
+
+    /// The same work where the address is kept for somebody else, who is not written to.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn withhold_verification(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        request: String,
+    ) -> Result<(), Error> {
+        let letter = self.verification(work, account, request).await?;
+        self.withhold(work, account, &account.email, letter).await
+    }
+
+    /// How long a letter that confirms an address is good.
+    pub fn confirming(&self) -> Lives {
         let settings = self.settings();
-        let lives = Lives {
+        Lives {
             link: settings.verify_life,
             code: settings.code_life,
-        };
+        }
+    }
+
+    async fn verification(
+        &self,
+        work: &mut Work<'_>,
+        account: &Account,
+        request: String,
+    ) -> Result<Letter, Error> {
+        let lives = self.confirming();
         let (id, to) = (&account.id, &account.email);
         let issued = self.issue_for(work, request, Purpose::Verify, id, to, lives);
         let issued = issued.await?;
-        let letter = Letter::Verify {
+        Ok(Letter::Verify {
             link: self.link(&format!("/verify/{}", *issued.secret)),
             code: issued.code.to_string(),
             code_lasts: lasts(lives.code),
             good_until: self.now() + lives.link,
-        };
-        self.put(work, account, to, letter).await
+        })
     }
 
     /// Lets the owner set a new password, for a request that has its name already.
