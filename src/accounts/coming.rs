@@ -36,10 +36,20 @@ pub enum End {
     Twice(u64),
 }
 
+/// A line that could not be read as somebody.
+pub struct Unread {
+    /// Why.
+    pub reason: &'static str,
+    /// The last line that was not read for it: an open quote takes others along.
+    pub last: u64,
+}
+
 /// What there is to tell of a line.
 pub struct Told {
     /// Its number in the file.
     pub line: u64,
+    /// That of the last line that went the same way.
+    pub last: u64,
     /// The username, where it can be one.
     pub username: Option<String>,
     /// Whether it may do what administrators may.
@@ -102,7 +112,7 @@ impl Gate {
     /// The database does not answer or cannot write, or the system gives no random bytes.
     pub async fn take(
         &mut self,
-        arrivals: Vec<(u64, Result<Arrival, &'static str>)>,
+        arrivals: Vec<(u64, Result<Arrival, Unread>)>,
     ) -> Result<Vec<Told>, Fault> {
         let (mut told, mut waiting) = (Vec::new(), Vec::new());
         for (line, arrival) in arrivals {
@@ -138,14 +148,18 @@ impl Gate {
         Ok(told)
     }
 
-    fn judge(&self, line: u64, arrival: Result<Arrival, &'static str>) -> Result<Waiting, Told> {
+    fn judge(&self, line: u64, arrival: Result<Arrival, Unread>) -> Result<Waiting, Told> {
         let refused = |username, reason| Told {
             line,
+            last: line,
             username,
             is_admin: false,
             end: End::LeftOut(reason),
         };
-        let arrival = arrival.map_err(|reason| refused(None, reason))?;
+        let arrival = arrival.map_err(|unread| Told {
+            last: unread.last,
+            ..refused(None, unread.reason)
+        })?;
         let username = arrival.shown();
         let judged = arrival.judge(&self.reading, self.now);
         let (mut newcomer, fast) = judged.map_err(|reason| refused(username.clone(), reason))?;
@@ -214,6 +228,7 @@ impl Waiting {
     fn told(&self, end: End) -> Told {
         Told {
             line: self.line,
+            last: self.line,
             username: Some(self.newcomer.account.username.clone()),
             is_admin: self.newcomer.account.role == "admin",
             end,

@@ -256,6 +256,96 @@ fn csv_is_read_as_spreadsheets_write_it() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_is_told_of_with_every_line_that_it_swallowed() {
+    let house = House::new();
+    let people = |numbers: std::ops::RangeInclusive<u32>| {
+        let line = |n| format!("person{n},person{n}@example.org,{BCRYPT}\n");
+        numbers.map(line).collect::<String>()
+    };
+    // (The lines, what is said, how many come in, how many lines are left out.) Line 2 is the first person's.
+    let two = people(2..=2);
+    let open = |n: u32| format!("\"{}", people(n..=n));
+    let quoted = format!("\"six\",six@example.org,\"{BCRYPT}\"\n");
+    for (text, said_of_it, added, left_out) in [
+        // To the end of a long file, and of a short one.
+        (
+            format!("{two}{}{}", open(3), people(4..=5_000)),
+            "line 3: (nobody): left out. A quote in it is never closed. Lines 3 to 5000 were not read: look in line 3",
+            1,
+            4_998,
+        ),
+        (
+            format!("{two}{}{}", open(3), people(4..=6)),
+            "A quote in it is never closed. Lines 3 to 6 were not read",
+            1,
+            4,
+        ),
+        (
+            format!("{two}{}", open(3).trim_end()),
+            "line 3: (nobody): left out. A quote in it is never closed.\n",
+            1,
+            1,
+        ),
+        // To the next quote: with as many fields as there should be, with others, and far away.
+        (
+            format!("{two}{}{}{quoted}{}", open(3), people(4..=5), people(7..=8)),
+            "goes over more than one line. Lines 3 to 6 were not read",
+            3,
+            4,
+        ),
+        (
+            format!("{two}{}\"four\",\"x\",\"y\",z\n{}", open(3), people(5..=6)),
+            "another number of fields than the header. Lines 3 to 4 were not read",
+            3,
+            2,
+        ),
+        (
+            format!(
+                "{two}{}{}{quoted}{}",
+                open(3),
+                people(4..=4_000),
+                people(4_002..=4_003)
+            ),
+            "longer than any line that is looked at: 65,536 bytes. Lines 3 to 4001 were not read",
+            3,
+            3_999,
+        ),
+    ] {
+        let done = import(
+            &house,
+            &format!("username,email,hash\n{text}"),
+            &["--dry-run"],
+        );
+        assert_eq!(code(&done), Some(2), "{}", complained(&done));
+        let words = said(&done);
+        assert!(words.contains(said_of_it), "{said_of_it}: {words}");
+        let numbers = format!(
+            "Would be added: {added} (0 administrators). Here already: 0. Left out: {left_out}."
+        );
+        assert!(words.contains(&numbers), "{numbers}: {words}");
+    }
+}
+
+#[test]
+fn what_a_long_quoted_text_holds_comes_in_as_nobody() {
+    let house = House::new();
+    let text = format!(
+        "username,email,hash,role,about\n\
+         ana,ana@example.org,{BCRYPT},user,\"{}\nmallory,mallory@example.org,{BCRYPT},admin,x\n\"\n\
+         bob,bob@example.org,{BCRYPT},user,\"two\nlines\"\n",
+        "x".repeat(70_000)
+    );
+    // Whole, and cut off amid the text.
+    let cut = text.find("bob,").expect("a line");
+    for text in [&text[..cut - 2], &text] {
+        let done = import(&house, text, &[]);
+        assert_eq!(code(&done), Some(2), "{}", complained(&done));
+        assert!(said(&done).contains("Lines 2 to"), "{}", said(&done));
+    }
+    assert_eq!(house.database.ask("select username from accounts"), ["bob"]);
+}
+
+#[test]
 fn a_file_that_cannot_be_it_is_refused_before_anything_happens() {
     let house = House::new();
     for (text, words) in [
@@ -341,7 +431,7 @@ fn a_line_of_a_gigabyte_is_passed_over_without_being_kept() {
     let (done, peak) = watched(&house, &path);
     assert_eq!(code(&done), Some(2), "{}", complained(&done));
     assert!(
-        said(&done).contains("line 3: (nobody): left out. It is longer"),
+        said(&done).contains("line 3: (nobody): left out. A quote in it is never closed"),
         "{}",
         said(&done)
     );

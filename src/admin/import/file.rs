@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::csv::Csv;
 use super::jsonl::JsonLines;
-use crate::accounts::coming::{Arrival, Field};
+use crate::accounts::coming::{Arrival, Field, Unread};
 use crate::config::Fault;
 use crate::store::elsewhere::Elsewhere;
 
@@ -47,7 +47,7 @@ enum Source {
 }
 
 /// A line's number, and who stands in it.
-pub type Line = (u64, Result<Arrival, &'static str>);
+pub type Line = (u64, Result<Arrival, Unread>);
 
 impl People {
     /// Opens a file, and finds out its form where nobody says it.
@@ -128,7 +128,9 @@ impl People {
             let rows = rows.map_err(|fault| broken(fault.to_string()))?;
             self.rows += rows.len() as u64;
             for (row, values) in rows {
-                lines.push((row.unsigned_abs(), arrival(columns, values)));
+                let last = row.unsigned_abs();
+                let arrival = arrival(columns, values);
+                lines.push((last, arrival.map_err(|reason| Unread { reason, last })));
             }
             return Ok(lines);
         }

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 
 use serde_json::Value;
 
-use super::file::{LONGEST, NO_TEXT, TOO_LONG};
-use crate::accounts::coming::{Arrival, Field};
+use super::file::{LONGEST, Line, NO_TEXT, TOO_LONG};
+use crate::accounts::coming::{Arrival, Field, Unread};
 use crate::json;
 
 /// How many names of members that are not taken are told of.
@@ -36,7 +36,7 @@ impl<R: BufRead> JsonLines<R> {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<(u64, Result<Arrival, &'static str>)>> {
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             self.bytes.clear();
             let most = LONGEST as u64 + 1;
@@ -50,11 +50,22 @@ impl<R: BufRead> JsonLines<R> {
             if read > LONGEST && self.bytes.last() != Some(&b'\n') {
                 // The rest of it, without keeping it.
                 self.input.skip_until(b'\n')?;
-                return Ok(Some((self.line, Err(TOO_LONG))));
+                return Ok(Some((self.line, Err(self.unread(TOO_LONG)))));
             }
             if !self.bytes.trim_ascii().is_empty() {
-                return Ok(Some((self.line, self.arrival())));
+                let arrival = self.arrival();
+                return Ok(Some((
+                    self.line,
+                    arrival.map_err(|reason| self.unread(reason)),
+                )));
             }
+        }
+    }
+
+    fn unread(&self, reason: &'static str) -> Unread {
+        Unread {
+            reason,
+            last: self.line,
         }
     }
 

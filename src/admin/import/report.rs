@@ -53,7 +53,7 @@ impl Report {
                     false
                 }
                 End::LeftOut(_) | End::Twice(_) => {
-                    self.left_out += 1;
+                    self.left_out += told.last - told.line + 1;
                     true
                 }
             };
@@ -73,13 +73,17 @@ impl Report {
         let end = match told.end {
             End::Added => "would be added".to_owned(),
             End::Here => "is here already".to_owned(),
-            _ => format!("left out. {}", self.reason(told.end)),
+            _ => format!("left out. {}", self.reason(told)),
         };
         format!("{} {}: {name}: {end}", self.unit, told.line)
     }
 
-    fn reason(&self, end: End) -> String {
-        match end {
+    fn reason(&self, told: &Told) -> String {
+        let Told { line, last, .. } = told;
+        match told.end {
+            End::LeftOut(reason) if last > line => format!(
+                "{reason} Lines {line} to {last} were not read: look in line {line} for a quote that is not closed."
+            ),
             End::LeftOut(reason) => reason.to_owned(),
             End::Twice(line) => format!("A name of it stands in {} {line}, too.", self.unit),
             _ => String::new(),
@@ -92,9 +96,11 @@ impl Report {
             End::Here => "already_here",
             End::LeftOut(_) | End::Twice(_) => "left_out",
         };
-        let reason = Some(self.reason(told.end)).filter(|reason| !reason.is_empty());
-        json!({ "line": told.line, "username": told.username, "end": end, "reason": reason })
-            .to_string()
+        let reason = Some(self.reason(told)).filter(|reason| !reason.is_empty());
+        json!({
+            "line": told.line, "last_line": told.last, "username": told.username, "end": end, "reason": reason,
+        })
+        .to_string()
     }
 
     /// Shows how far it is.
