@@ -127,6 +127,33 @@ fn a_short_password_that_came_along_is_good_before_and_after_it_is_hashed_anew()
 }
 
 #[test]
+fn salted_hashes_of_django_and_of_werkzeug_look_alike_and_both_are_good() {
+    use aws_lc_rs::{digest, hmac};
+    let of_django = digest::digest(
+        &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        format!("OXCAgYwa{PASSWORD}").as_bytes(),
+    );
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"OXCAgYwa");
+    let of_werkzeug = hmac::sign(&key, PASSWORD.as_bytes());
+    let line = |name: &str, hash: &[u8]| {
+        let hash = format!("sha1$OXCAgYwa${}", data_encoding::HEXLOWER.encode(hash));
+        json!({ "username": name, "email": format!("{name}@example.org"), "hash": hash })
+    };
+    let (ana, bob) = (
+        line("ana", of_django.as_ref()),
+        line("bob", of_werkzeug.as_ref()),
+    );
+    let house = House::new();
+    let done = import(&house, &format!("{ana}\n{bob}"), &[]);
+    assert_eq!(code(&done), Some(0), "{}", said(&done));
+    for name in ["ana", "bob"] {
+        assert_eq!(house.log_in(name, "not the password").status, 401);
+        assert_eq!(house.log_in(name, PASSWORD).status, 200);
+        assert!(hash_of(&house, name).starts_with("$argon2id$"));
+    }
+}
+
+#[test]
 fn every_line_is_judged_by_itself_and_a_dry_run_changes_nothing() {
     let house = House::new();
     assert_eq!(house.register("taken").status, 201);

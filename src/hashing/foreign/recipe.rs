@@ -75,6 +75,19 @@ impl Kind {
         Zeroizing::new(digest::digest(algorithm, &both).as_ref().to_vec())
     }
 
+    /// HMAC (RFC 2104) of the password, here because the cryptography library has none with MD5.
+    fn hmac(self, key: &[u8], password: &[u8]) -> Zeroizing<Vec<u8>> {
+        let block = if self == Self::Sha512 { 128 } else { 64 };
+        let mut padded = if key.len() > block {
+            self.digest(&[], key).to_vec()
+        } else {
+            key.to_vec()
+        };
+        padded.resize(block, 0);
+        let with = |mask: u8| padded.iter().map(|byte| byte ^ mask).collect::<Vec<_>>();
+        self.digest(&with(0x5c), &self.digest(&with(0x36), password))
+    }
+
     fn in_pbkdf2(self) -> Option<pbkdf2::Algorithm> {
         match self {
             Self::Md5 => None,
@@ -122,7 +135,7 @@ impl Scrypt {
 /// How a password becomes the bytes of its hash.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recipe {
-    /// A bare hash of the salt, if there is one, and the password.
+    /// A bare hash of the salt, if there is one, and the password; see [`Recipe::compute_otherwise`], too.
     Digest {
         /// Which.
         kind: Kind,
@@ -248,6 +261,15 @@ impl Recipe {
             }
         };
         parts.next().is_none().then_some(recipe)
+    }
+
+    /// What else it may be: the same text is Django's where the salt stands before the password, and Werkzeug's where it
+    /// is the key of an HMAC.
+    pub fn compute_otherwise(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Digest { kind, salt } if !salt.is_empty() => Some(kind.hmac(salt, password)),
+            _ => None,
+        }
     }
 
     /// Computes it. `None`: this cannot be computed. Blocks for as long as it costs.

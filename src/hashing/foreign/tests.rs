@@ -1,6 +1,6 @@
 //! Vectors made by the libraries themselves, on Python 3: Django 5.2.19 (`get_hasher(NAME).encode(PASSWORD, salt)`, with
 //! `rounds = 4`, `memory_cost = 64`, `work_factor = 1024` where they would be slow), Werkzeug 3.1.9
-//! (`generate_password_hash(PASSWORD, METHOD)`), passlib 1.7.4 (`HASH.using(rounds=…).hash(PASSWORD)`), `hashlib`; and
+//! (`generate_password_hash(PASSWORD, METHOD)`; 1.0.1 where it is an HMAC), passlib 1.7.4 (`HASH.using(rounds=…).hash(PASSWORD)`), `hashlib`; and
 //! the example of github.com/firebase/scrypt.
 
 use proptest::prelude::*;
@@ -50,6 +50,9 @@ const FAST: &[&str] = &[
     "md5$78XTuJ5RjGUQo035t9hsab$b90e7ad49c1a44c00f3fad098da5dff1",
     "pbkdf2_sha256$1000$SodiumChloride$lW/Xtb1nEA3DK0lzU8ogSzcXtN1tOIuOQKKA1t0Juns=",
     "pbkdf2:sha1:1000$DVLJSRNbwZzGsUUi$54b15682a30b354a1cc4f9abb7f13dff07e655c7",
+    // Werkzeug's of the same form, where the salt is the key of an HMAC.
+    "md5$sqLsNVnk$60e818640e6abd5fc735642c7436ddfc",
+    "sha1$OXCAgYwa$87201ff077893e63e258c717d860f22dbae7c3c2",
     "md5$$0aa37cbef02015aa9794e469d8109d81",
     "sha1$$C5DC8E62EA8C6215B700D80BEFC981612921B161",
     "sha256$$fd0c7eaecbebd88caa4cc9000e1d569f919815087127880266cb78646acb53ab",
