@@ -35,7 +35,8 @@ Names of columns or members, of which the first three are needed:
   email_verified_at     or email_verified: when, or true
   disabled_at           or disabled; is_active says the contrary
 
-Hashes: argon2, scrypt and pbkdf2 as PHC strings or as passlib writes them; bcrypt; those of Django and Werkzeug;
+Hashes: argon2, scrypt and pbkdf2 as PHC strings or as passlib writes them; bcrypt, and passlib's bcrypt-sha256; those
+of Django and Werkzeug;
 $fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==$SALT$HASH for Firebase (mem_cost, rounds, salt separator). MD5, SHA-1, SHA-256
 and SHA-512 are wrapped in Argon2id, which takes its time. Passwords in the clear are never taken.
 

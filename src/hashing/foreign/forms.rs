@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use data_encoding::{BASE64, BASE64_NOPAD, Encoding, HEXLOWER_PERMISSIVE, Specification};
 use zeroize::Zeroizing;
 
-use super::recipe::{Kind, Recipe, Scrypt};
+use super::recipe::{Before, Kind, Recipe, Scrypt};
 use super::{Reading, base64};
 
 /// The fewest bytes of a hash, so that none is met by accident; and the most.
@@ -37,9 +37,14 @@ pub fn read(text: &str, reading: &Reading) -> Read {
     let (first, rest) = text.split_at(text.find(['$', ':']).unwrap_or(text.len()));
     let parts: Vec<&str> = text.split('$').collect();
     let read = match (first, parts.as_slice()) {
-        (_, ["", "2a" | "2b" | "2y", cost, salted]) => bcrypt(cost, salted, false),
-        ("bcrypt", [_, "", "2a" | "2b" | "2y", cost, salted]) => bcrypt(cost, salted, false),
-        ("bcrypt_sha256", [_, "", "2a" | "2b" | "2y", cost, salted]) => bcrypt(cost, salted, true),
+        (_, ["", "2a" | "2b" | "2y", cost, salted]) => bcrypt(cost, salted, Before::Nothing),
+        ("bcrypt", [_, "", "2a" | "2b" | "2y", cost, salted]) => {
+            bcrypt(cost, salted, Before::Nothing)
+        }
+        ("bcrypt_sha256", [_, "", "2a" | "2b" | "2y", cost, salted]) => {
+            bcrypt(cost, salted, Before::Hex)
+        }
+        (_, ["", "bcrypt-sha256", cost, salt, hash]) => passlib_bcrypt(cost, salt, hash),
         (_, ["", "scrypt", cost, salt, hash]) => phc_scrypt(cost, salt, hash),
         (_, ["", name, cost, salt, hash]) if name.starts_with("pbkdf2") => {
             phc_pbkdf2(name, cost, salt, hash)
@@ -169,7 +174,7 @@ static BCRYPT: LazyLock<Option<Encoding>> = LazyLock::new(|| {
     alphabet.encoding().ok()
 });
 
-fn bcrypt(cost: &str, salted: &str, hashed_before: bool) -> Option<(Recipe, Vec<u8>)> {
+fn bcrypt(cost: &str, salted: &str, before: Before) -> Option<(Recipe, Vec<u8>)> {
     if cost.len() != 2 || salted.len() != 53 || !salted.is_ascii() {
         return None;
     }
@@ -179,9 +184,23 @@ fn bcrypt(cost: &str, salted: &str, hashed_before: bool) -> Option<(Recipe, Vec<
     let recipe = Recipe::Bcrypt {
         cost: number(cost)?,
         salt: salt.try_into().ok()?,
-        hashed_before,
+        before,
     };
     Some((recipe, alphabet.decode(hash.as_bytes()).ok()?))
+}
+
+/// `v=2,t=2b,r=12`, or `2b,12` before that; and the salt apart from the hash.
+fn passlib_bcrypt(cost: &str, salt: &str, hash: &str) -> Option<(Recipe, Vec<u8>)> {
+    let first = ["2a,", "2b,"];
+    let first = first.iter().find_map(|kind| cost.strip_prefix(kind));
+    let (rounds, before) = match (first, cost.strip_prefix("v=2,t=2b,r=")) {
+        (_, Some(rounds)) => (rounds, Before::Keyed(salt.to_owned())),
+        (Some(rounds), _) => (rounds, Before::Base64),
+        _ => return None,
+    };
+    // Here a cost of one digit is written as one.
+    let rounds = format!("{rounds:0>2}");
+    (salt.len() == 22).then(|| bcrypt(&rounds, &format!("{salt}{hash}"), before))?
 }
 
 fn phc_scrypt(cost: &str, salt: &str, hash: &str) -> Option<(Recipe, Vec<u8>)> {

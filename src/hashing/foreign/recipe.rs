@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use aws_lc_rs::pbkdf2;
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
@@ -132,6 +132,31 @@ impl Scrypt {
     }
 }
 
+/// How a password of any length is made to fit into bcrypt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Not at all.
+    Nothing,
+    /// As the hexadecimal of its SHA-256: Django's way.
+    Hex,
+    /// As the base64 of its SHA-256: passlib's first way.
+    Base64,
+    /// As the base64 of its HMAC with SHA-256, the key being the salt as it is written: passlib's second way.
+    Keyed(String),
+}
+
+impl Before {
+    fn turn(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
+        let text = match self {
+            Self::Nothing => return Zeroizing::new(password.to_vec()),
+            Self::Hex => HEXLOWER.encode(&Kind::Sha256.digest(&[], password)),
+            Self::Base64 => BASE64.encode(&Kind::Sha256.digest(&[], password)),
+            Self::Keyed(salt) => BASE64.encode(&Kind::Sha256.hmac(salt.as_bytes(), password)),
+        };
+        Zeroizing::new(text.into_bytes())
+    }
+}
+
 /// How a password becomes the bytes of its hash.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -168,8 +193,8 @@ pub enum Recipe {
         cost: u32,
         /// As it goes in.
         salt: [u8; 16],
-        /// Whether the password is first turned into the hexadecimal of its SHA-256, as Django does.
-        hashed_before: bool,
+        /// What becomes of the password first.
+        before: Before,
     },
     /// scrypt, whose output is the key of a stream.
     Firebase {
@@ -288,19 +313,7 @@ impl Recipe {
                 Some(output)
             }
             Self::Scrypt { cost, salt, length } => cost.compute(password, salt, *length),
-            Self::Bcrypt {
-                cost,
-                salt,
-                hashed_before,
-            } => {
-                let password = if *hashed_before {
-                    let digest = Kind::Sha256.digest(&[], password);
-                    Zeroizing::new(HEXLOWER.encode(&digest).into_bytes())
-                } else {
-                    Zeroizing::new(password.to_vec())
-                };
-                bcrypt_of(*cost, *salt, password)
-            }
+            Self::Bcrypt { cost, salt, before } => bcrypt_of(*cost, *salt, before.turn(password)),
             Self::Firebase { cost, salt, length } => {
                 let key = cost.compute(password, salt, 32)?;
                 let key = UnboundCipherKey::new(&AES_256, &key).ok()?;

@@ -34,6 +34,8 @@ const KEPT: &[&str] = &[
     "$2b$04$MB0bcbmFoXyMR/VvKwhTRO5AOLrv2IilSQCE0ysl4CR.3O9jpDP8.",
     "$2a$04$/CqYaWd3r.Ne75cq8cT.QOW0L8eKq.Y1EWjS.uTWF3hO4xAjz26D6",
     "$2y$04$6RApLMLybK1dmGlL6QlNZuhqf9lD7qa4BTC3LbNUkwHxWWhlWFBzu",
+    "$bcrypt-sha256$v=2,t=2b,r=4$OkwG2nRMT3nkXZgwpO93b.$iH8HN65LFkBg1bvGgvOjXRwBKYstpdG",
+    "$bcrypt-sha256$2b,4$gx7gEFtycVDpEO5iABfkJ.$c.C0wfV5uSAp6mEi7KUlFc3Nuyy9JEG",
     "$scrypt$ln=10,r=8,p=1$sba2ViolZEwpRUgpJYTQug$5H9bsc6ITssLuh4i5VUhlFVxdge+l6UgAdhmCF1Ak0E",
     "$pbkdf2$20000$3/t/711LqbV2rtUa47yXkg$7JXUvO7XaYcQV980J72t0H.7D04",
     "$pbkdf2-sha256$20000$zRkjZKx17l3rfQ8hhBDi3A$5bcuiCVqgW7pOEiqsFMIamxrew3gLS45YD3PJHAcUVI",
@@ -227,6 +229,14 @@ fn what_is_wrong_is_said_without_quoting_it() {
         ),
         ("$scrypt$ln=10,r=8,p=1$c2FsdHNhbHQ$AAAA", "broken"),
         ("scrypt$1000$salt$8$1$AAAA", "broken"),
+        (
+            "$bcrypt-sha256$v=3,t=2b,r=4$OkwG2nRMT3nkXZgwpO93b.$iH8HN65LFkBg1bvGgvOjXRwBKYstpdG",
+            "broken",
+        ),
+        (
+            "$bcrypt-sha256$v=2,t=2b,r=4$OkwG2nRMT3nkXZgwpO93b$.iH8HN65LFkBg1bvGgvOjXRwBKYstpdG",
+            "broken",
+        ),
         ("pbkdf2:md5:1000$salt$00", "broken"),
         ("sha256$salt$00", "incompatible"),
         ("$vestibule-wrapped$md5", "broken"),
