@@ -50,7 +50,7 @@ pub struct Told {
     pub line: u64,
     /// That of the last line that went the same way.
     pub last: u64,
-    /// The username, where it can be one.
+    /// The username as the file has it, shortened where it is long: a stranger's words, maybe no name at all.
     pub username: Option<String>,
     /// Whether it may do what administrators may.
     pub is_admin: bool,
@@ -243,6 +243,10 @@ fn lost(fault: crate::store::Fault) -> Fault {
 }
 
 const TAKEN: &str = "The username or the address belongs to another account here.";
+const RESERVED_NAME: &str =
+    "The username is reserved, since its account was deleted, or renamed lately. Give it another.";
+const RESERVED_ADDRESS: &str =
+    "The address was lately that of an account here, which can still take it back.";
 const OTHER_ID: &str = "An account with this name and address is here under another id.";
 
 /// The accounts here that a batch meets, by what it may meet them by.
@@ -252,12 +256,18 @@ struct Met {
     emails: HashSet<String>,
     /// By username: the address.
     usernames: HashMap<String, String>,
+    /// Usernames and addresses that nobody may have now. None of one kind is one of the other.
+    reserved: HashSet<String>,
 }
 
 impl Met {
     fn new(known: Vec<Known>) -> Self {
         let mut met = Self::default();
         for one in known {
+            if one.is_reserved() {
+                met.reserved.extend([one.username_key, one.email_key]);
+                continue;
+            }
             met.ids.insert(one.id);
             met.emails.insert(one.email_key.clone());
             met.usernames.insert(one.username_key, one.email_key);
@@ -272,14 +282,18 @@ impl Met {
         if self.ids.contains(&account.id) {
             return Some(End::Here);
         }
+        if self.reserved.contains(&keys.username) {
+            return Some(End::LeftOut(RESERVED_NAME));
+        }
         match self.usernames.get(&keys.username) {
             Some(email) if *email != keys.email => Some(End::LeftOut(TAKEN)),
             Some(_) if one.has_own_id => Some(End::LeftOut(OTHER_ID)),
             Some(_) => Some(End::Here),
-            None => self
-                .emails
-                .contains(&keys.email)
-                .then_some(End::LeftOut(TAKEN)),
+            None if self.emails.contains(&keys.email) => Some(End::LeftOut(TAKEN)),
+            None => {
+                let reserved = self.reserved.contains(&keys.email);
+                reserved.then_some(End::LeftOut(RESERVED_ADDRESS))
+            }
         }
     }
 }

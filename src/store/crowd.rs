@@ -28,6 +28,13 @@ pub struct Known {
     pub email_key: String,
 }
 
+impl Known {
+    /// Whether it is no account, but a name or an address that is reserved.
+    pub fn is_reserved(&self) -> bool {
+        self.id.is_empty()
+    }
+}
+
 /// The accounts that share an id, a username or an address with one of these, [`MOST`] at most. A reserved name or address
 /// is told of as an account that has nothing else.
 ///

@@ -237,16 +237,56 @@ fn every_line_is_judged_by_itself_and_a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn a_reserved_name_is_nobodys_who_comes() {
+fn a_reserved_name_or_address_is_nobodys_who_comes_and_the_reason_is_said() {
     let house = House::new();
     house.database.ask(
         "insert into reserved_names (username_key, account_id, reserved_at) values ('gone', null, 1)",
     );
+    house.register("eve");
+    house.database.ask(
+        "insert into reserved_addresses (email_key, account_id, good_until)
+         select 'old@example.org', id, 9999999999 from accounts",
+    );
     let line = |name: &str| json!({ "username": name, "email": format!("{name}@example.org"), "hash": BCRYPT });
-    let done = import(&house, &format!("{}\n{}", line("Gone"), line("ana")), &[]);
+    let text = format!("{}\n{}\n{}", line("Gone"), line("old"), line("ana"));
+    let done = import(&house, &text, &[]);
     assert_eq!(code(&done), Some(2), "{}", complained(&done));
-    assert!(said(&done).contains("Gone: left out. The username or the address belongs to another"));
-    assert_eq!(house.database.ask("select username from accounts"), ["ana"]);
+    let words = said(&done);
+    assert!(
+        words.contains("Gone: left out. The username is reserved, since its account was deleted"),
+        "{words}"
+    );
+    assert!(
+        words.contains("old: left out. The address was lately that of an account here"),
+        "{words}"
+    );
+    assert_eq!(
+        house
+            .database
+            .ask("select username from accounts order by username"),
+        ["ana", "eve"]
+    );
+}
+
+#[test]
+fn a_name_that_cannot_be_one_is_shown_so_that_a_terminal_takes_no_harm() {
+    let house = House::new();
+    let line = |name: &str| json!({ "username": name, "email": "a@example.org", "hash": BCRYPT });
+    let names = ["a b", "\u{1b}[2J\u{202e}", &"ü".repeat(5_000), "x!"];
+    let text = names.map(|name| line(name).to_string()).join("\n");
+    let words = said(&import(&house, &text, &[]));
+    for shown in [
+        "line 1: \"a b\": left out.".to_owned(),
+        "line 2: \"\\u{1b}[2J\\u{202e}\": left out.".to_owned(),
+        format!("line 3: \"{}…\": left out.", "ü".repeat(64)),
+        "line 4: x!: left out.".to_owned(),
+    ] {
+        assert!(words.contains(&shown), "{shown}: {words}");
+    }
+    let told = said(&import(&house, &text, &["--json"]));
+    let first = told.lines().next().expect("a line");
+    let first: Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!(first["username"], "a b");
 }
 
 #[test]
@@ -378,7 +418,10 @@ fn a_file_that_cannot_be_it_is_refused_before_anything_happens() {
     for (text, words) in [
         ("", "no header"),
         ("name,email\n", "No column is called username"),
-        ("username,email,hash,password\n", "Two columns hold"),
+        (
+            "username,email,hash,password\n",
+            "The columns \"hash\" and \"password\" both hold what we call password_hash",
+        ),
     ] {
         let done = import(&house, text, &[]);
         assert_eq!(code(&done), Some(1));

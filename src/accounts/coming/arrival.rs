@@ -14,6 +14,9 @@ use crate::store::crowd::Newcomer;
 /// How far other machines' clocks may be ahead of ours, in seconds.
 const AHEAD: i64 = 86_400;
 
+/// The most of a username that is told, in characters.
+const SHOWN: usize = 64;
+
 /// What a file may say of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -121,11 +124,13 @@ impl Arrival {
         self.values[field as usize].as_deref()
     }
 
-    /// The username, where it can be shown.
+    /// The username as it is said, whether or not it can be one, but not more of it than helps to find it.
     pub(super) fn shown(&self) -> Option<String> {
         let username = self.said(Field::Username)?;
-        let fine = rules::username_fault(username).is_none();
-        fine.then(|| username.to_owned())
+        Some(match username.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &username[..end]),
+            None => username.to_owned(),
+        })
     }
 
     /// What it comes to by the rules of registration, with the id empty where none of ours came along.

@@ -21,10 +21,10 @@ pub struct Csv<R> {
     reader: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// What each column holds.
-    columns: Vec<Option<Field>>,
-    /// Columns that hold nothing we take.
-    pub left: Vec<String>,
+    /// What each column is called.
+    pub names: Vec<String>,
+    /// What each holds, where we take it.
+    pub columns: Vec<Option<Field>>,
 }
 
 /// A record, whose text and ends of fields stand beside it.
@@ -48,8 +48,8 @@ impl<R: BufRead> Csv<R> {
             reader: Reader::new(),
             text: vec![0; LONGEST],
             ends: vec![0; MOST],
+            names: Vec::new(),
             columns: Vec::new(),
-            left: Vec::new(),
         };
         let header = csv.record().map_err(|error| error.to_string())?;
         let Some(fields) = header.and_then(|header| header.fields.ok()) else {
@@ -61,16 +61,9 @@ impl<R: BufRead> Csv<R> {
         for index in 0..fields {
             let name = String::from_utf8_lossy(csv.field(index)).into_owned();
             csv.columns.push(Field::named(&name));
-            if csv.columns[index].is_none() {
-                csv.left.push(name);
-            }
+            csv.names.push(name);
         }
         Ok(csv)
-    }
-
-    /// What the columns hold that are taken.
-    pub fn columns(&self) -> impl Iterator<Item = Field> {
-        self.columns.iter().flatten().copied()
     }
 
     /// The next person, with the line.

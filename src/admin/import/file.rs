@@ -74,7 +74,7 @@ impl People {
         let input = BufReader::with_capacity(LONGEST, file);
         let source = if format == Format::Csv {
             let csv = Csv::open(input).map_err(|what| said(&what))?;
-            needed(csv.columns())?;
+            needed(&csv.names, &csv.columns)?;
             Source::Csv(Box::new(csv))
         } else {
             Source::JsonLines(JsonLines::open(input))
@@ -103,7 +103,7 @@ impl People {
             .iter()
             .map(|name| Field::named(name))
             .collect();
-        needed(columns.iter().flatten().copied())?;
+        needed(&elsewhere.columns, &columns)?;
         Ok(Self {
             length: elsewhere.rows,
             source: Source::Sqlite(elsewhere, columns),
@@ -167,14 +167,9 @@ impl People {
     /// The names of what was not taken.
     pub fn left(&self) -> Vec<String> {
         match &self.source {
-            Source::Csv(csv) => csv.left.clone(),
+            Source::Csv(csv) => left(&csv.names, &csv.columns),
             Source::JsonLines(json) => json.left.iter().cloned().collect(),
-            Source::Sqlite(elsewhere, columns) => {
-                let both = elsewhere.columns.iter().zip(columns);
-                both.filter(|(_, field)| field.is_none())
-                    .map(|(name, _)| name.clone())
-                    .collect()
-            }
+            Source::Sqlite(elsewhere, columns) => left(&elsewhere.columns, columns),
         }
     }
 }
@@ -206,11 +201,18 @@ fn guess(path: &Path, file: &mut File) -> std::io::Result<Format> {
     })
 }
 
+/// The names of the columns that are not taken.
+fn left(names: &[String], columns: &[Option<Field>]) -> Vec<String> {
+    let both = names.iter().zip(columns);
+    both.filter(|(_, field)| field.is_none())
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
 /// Says what is missing before a hundred thousand lines do.
-fn needed(columns: impl Iterator<Item = Field>) -> Result<(), Fault> {
-    let columns: Vec<_> = columns.collect();
+fn needed(names: &[String], columns: &[Option<Field>]) -> Result<(), Fault> {
     for field in [Field::Username, Field::Email, Field::Hash] {
-        if !columns.contains(&field) {
+        if !columns.contains(&Some(field)) {
             let name = field.name();
             return Err(Fault(format!(
                 "No column is called {name}, or otherwise so that we know it. Rename it; `vestibule import --help` lists the names."
@@ -218,10 +220,11 @@ fn needed(columns: impl Iterator<Item = Field>) -> Result<(), Fault> {
         }
     }
     for (index, field) in columns.iter().enumerate() {
-        if columns[..index].contains(field) {
-            let name = field.name();
+        let before = columns[..index].iter().position(|other| other == field);
+        if let (Some(field), Some(before)) = (field, before) {
+            let (one, other, name) = (&names[before], &names[index], field.name());
             return Err(Fault(format!(
-                "Two columns hold what we call {name}. Keep one of them."
+                "The columns {one:?} and {other:?} both hold what we call {name}. Keep one of them."
             )));
         }
     }

@@ -69,7 +69,7 @@ impl Report {
     }
 
     fn sentence(&self, told: &Told) -> String {
-        let name = told.username.as_deref().unwrap_or("(nobody)");
+        let name = told.username.as_deref().map_or("(nobody)".into(), shown);
         let end = match told.end {
             End::Added => "would be added".to_owned(),
             End::Here => "is here already".to_owned(),
@@ -135,8 +135,7 @@ impl Report {
             .to_string());
         }
         if !left.is_empty() {
-            // They are a stranger's words, and this is a terminal.
-            let names: Vec<_> = left.iter().map(|name| format!("{name:?}")).collect();
+            let names: Vec<_> = left.iter().map(|name| quoted(name)).collect();
             say(&format!(
                 "Not taken from any {}: {}.",
                 self.unit,
@@ -157,5 +156,19 @@ impl Report {
         if self.dry {
             say("Nothing was changed.");
         }
+    }
+}
+
+/// A stranger's words, for a terminal.
+fn quoted(words: &str) -> String {
+    format!("{words:?}")
+}
+
+/// A name, bare where it cannot be mistaken for something else.
+fn shown(name: &str) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        name.to_owned()
+    } else {
+        quoted(name)
     }
 }
