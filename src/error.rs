@@ -180,7 +180,7 @@ impl Error {
             Self::Unconfirmed => row(
                 403,
                 "address_not_confirmed",
-                "Confirm your email address first: open the link in the letter that you got, or ask for a new letter.",
+                "Confirm your email address first: open the link in our letter, or ask for one if you have none.",
             ),
             Self::CrossSite => row(
                 403,

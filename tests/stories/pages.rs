@@ -218,3 +218,48 @@ fn password_fields_are_hidden_and_leave_password_managers_alone() {
     let script = house.get("/static/vestibule.js").send().text;
     assert!(!script.contains("paste") && !script.contains("innerHTML"));
 }
+
+#[test]
+fn the_first_page_promises_an_account_to_those_alone_who_can_make_one() {
+    for (mode, promised, asked_of_all) in [
+        ("open", true, "Create an account with a username"),
+        ("invite", true, "Create an account with an invitation"),
+        ("closed", false, "Sign in with your username"),
+    ] {
+        let house = House::with(&[("vestibule.registration", mode)]);
+        let page = house.get("/").page().send().text;
+        let promises = page.to_lowercase().contains("create an account");
+        assert_eq!(promises, promised, "{mode}: {page}");
+        assert!(page.contains(asked_of_all), "{mode}: {page}");
+        let told = page.matches("invitation").count();
+        // In the title, in the description and on the page.
+        assert_eq!(told, if mode == "invite" { 3 } else { 0 }, "{page}");
+    }
+}
+
+#[test]
+fn who_never_got_a_letter_is_not_told_to_look_for_it() {
+    let house = House::with(&[("vestibule.verify_email", "optional")]);
+    let cookie = house.cookie_of("ana");
+    let page = house
+        .get("/account")
+        .page()
+        .header("Cookie", &cookie)
+        .send();
+    assert!(
+        page.text.contains("If you have our letter"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("Send a letter"));
+    // An operator who adds somebody sends none, and asking for one is all that is left.
+    let required = House::with(&[("vestibule.verify_email", "required")]);
+    required.register("bob");
+    let refused = required.log_in("bob", PASSWORD);
+    assert_eq!(refused.status, 403);
+    let words = refused.text_of("detail");
+    assert!(
+        words.ends_with("or ask for one if you have none."),
+        "{words}"
+    );
+}
