@@ -22,6 +22,8 @@ use time::macros::format_description;
 
 use crate::config::{self, Fault, Settings};
 use crate::store::{self, Pool};
+use crate::tokens::{ServerSecret, secret_of};
+use crate::world::Chance;
 
 /// A login service: pages for people, tokens for programs. Without a command it serves.
 #[derive(Default, Parser)]
@@ -147,6 +149,13 @@ async fn open(figment: &Figment) -> Result<(Settings, Pool), Fault> {
     started_once(&settings)?;
     let pool = connect(&settings).await?;
     Ok((settings, pool))
+}
+
+/// The same, with the secret that the server has, for what is made or opened with it.
+async fn open_with_secret(figment: &Figment) -> Result<(Settings, Pool, ServerSecret), Fault> {
+    let (settings, pool) = open(figment).await?;
+    let secret = secret_of(&pool, &settings, &Chance::real()).await?;
+    Ok((settings, pool, secret))
 }
 
 /// The same, for what may come before the first start: the database is made where it is not there yet.

@@ -41,7 +41,7 @@ pub use ring::Ring;
 pub use role::Role;
 pub use rotation::Rotation;
 pub use seal::{IfMissing, Sealing, ServerSecret};
-pub use vault::Vault;
+pub use vault::{Vault, secret_of};
 
 /// The longest token that is looked at. Ours are a tenth of it.
 const LONGEST: usize = 4096;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::user::RoleName;
 use super::{link, moment, open, outbox, print, say, unusable};
 use crate::accounts::invites::{self, Code, InviteKey, Wanted};
-use crate::accounts::letters::Letter;
+use crate::accounts::letters::{Letter, Letters};
 use crate::accounts::rules;
 use crate::config::{Fault, RegistrationMode, Settings};
 use crate::error::Error;
 use crate::store::Pool;
 use crate::store::invites::{self as rows, Invite as Row};
-use crate::tokens::{IfMissing, Role, ServerSecret};
+use crate::tokens::{Role, secret_of};
 use crate::world::{Chance, Clock};
 
 /// Seconds.
@@ -83,7 +83,8 @@ async fn make(
 ) -> Result<(), Fault> {
     check(wanted)?;
     let chance = Chance::real();
-    let secret = ServerSecret::obtain(settings, &chance, IfMissing::Refuse)?;
+    let secret = secret_of(pool, settings, &chance).await?;
+    let letters = outbox::letters(figment, settings, pool, &secret)?;
     let key = InviteKey::new(secret.invites());
     let asked = Wanted {
         note: wanted.note.clone(),
@@ -102,15 +103,20 @@ async fn make(
         announce(&row, &code, &link);
     }
     if wanted.send {
-        send(figment, &row, &code, &link).await?;
+        send(pool, &letters, &row, &code, &link).await?;
     }
     warn(settings.registration);
     Ok(())
 }
 
 /// Puts the letter into the queue: the server sends it, or `vestibule outbox` shows it.
-async fn send(figment: &Figment, row: &Row, code: &Code, link: &str) -> Result<(), Fault> {
-    let (letters, pool) = outbox::open(figment).await?;
+async fn send(
+    pool: &Pool,
+    letters: &Letters,
+    row: &Row,
+    code: &Code,
+    link: &str,
+) -> Result<(), Fault> {
     let letter = Letter::Invitation {
         link: link.to_owned(),
         code: code.shown().to_string(),
@@ -122,9 +128,7 @@ async fn send(figment: &Figment, row: &Row, code: &Code, link: &str) -> Result<(
         letters.put_to_stranger(&mut work, to, letter).await?;
         Ok::<_, Error>(work.commit().await?)
     };
-    let put = put.await;
-    pool.close().await;
-    put.map_err(|error| {
+    put.await.map_err(|error| {
         let why = error.row().detail;
         Fault(format!(
             "The invitation is good, but no letter was written. {why}"

@@ -8,11 +8,10 @@ use rocket::figment::Figment;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{moment, say};
-use crate::config::{Fault, Settings};
-use crate::store::Pool;
+use super::{moment, open_with_secret, say};
+use crate::config::Fault;
+use crate::tokens::Vault;
 use crate::tokens::operator::{Listed, Upcoming};
-use crate::tokens::{IfMissing, ServerSecret, Vault};
 use crate::world::{Chance, Clock};
 
 #[derive(Subcommand)]
@@ -71,18 +70,8 @@ pub async fn keys(figment: &Figment, act: &Act) -> Result<ExitCode, Fault> {
 }
 
 async fn open(figment: &Figment) -> Result<Vault, Fault> {
-    let settings = Settings::read(figment)?;
-    if settings.embedded && !settings.data_dir.exists() {
-        let folder = settings.data_dir.display();
-        return Err(Fault(format!(
-            "There are no keys in {folder} yet. Start the server once."
-        )));
-    }
-    let chance = Chance::real();
-    let secret = ServerSecret::obtain(&settings, &chance, IfMissing::Refuse)?;
-    let pool = Pool::open(settings.database_url.reveal(), 1).await;
-    let pool = pool.map_err(|fault| Fault(format!("The database cannot be used. {fault}")))?;
-    let lifetime = settings.access_minutes * 60;
+    let (settings, pool, secret) = open_with_secret(figment).await?;
+    let (lifetime, chance) = (settings.access_minutes * 60, Chance::real());
     Vault::open(pool, secret, settings.algorithm, lifetime, chance).await
 }
 

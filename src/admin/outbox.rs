@@ -7,15 +7,15 @@ use rocket::Config;
 use rocket::figment::Figment;
 use serde_json::{Value, json};
 
-use super::{moment, say};
+use super::{moment, open_with_secret, say};
 use crate::accounts::letters::{LetterKeys, Letters, Links};
 use crate::config::{Fault, LogFormat, Settings};
 use crate::log::Log;
 use crate::store::Pool;
 use crate::store::outbox::Queued;
 use crate::templates::Templates;
-use crate::tokens::{IfMissing, ServerSecret};
-use crate::world::{Chance, Clock, World};
+use crate::tokens::ServerSecret;
+use crate::world::{Clock, World};
 
 #[derive(Subcommand)]
 pub enum Act {
@@ -63,32 +63,33 @@ pub async fn outbox(figment: &Figment, act: &Act) -> Result<ExitCode, Fault> {
 
 /// The letters of this installation, for commands that write some, too.
 pub(super) async fn open(figment: &Figment) -> Result<(Letters, Pool), Fault> {
-    let settings = Settings::read(figment)?;
+    let (settings, pool, secret) = open_with_secret(figment).await?;
+    let letters = letters(figment, &settings, &pool, &secret)?;
+    Ok((letters, pool))
+}
+
+/// The same, where the database is open already.
+pub(super) fn letters(
+    figment: &Figment,
+    settings: &Settings,
+    pool: &Pool,
+    secret: &ServerSecret,
+) -> Result<Letters, Fault> {
     let rocket: Config = figment
         .extract()
         .map_err(|error| Fault(error.to_string()))?;
-    if settings.embedded && !settings.data_dir.exists() {
-        let folder = settings.data_dir.display();
-        return Err(Fault(format!(
-            "There are no letters in {folder} yet. Start the server once."
-        )));
-    }
-    let secret = ServerSecret::obtain(&settings, &Chance::real(), IfMissing::Refuse)?;
-    let pool = Pool::open(settings.database_url.reveal(), 1).await;
-    let pool = pool.map_err(|fault| Fault(format!("The database cannot be used. {fault}")))?;
     // What a command says, it prints.
     let world = World::real(Log::kept(Clock::Real, LogFormat::Json));
     let templates = Templates::new(world.log.clone());
-    let links = Links::of(&settings, Settings::bound_origin(&rocket));
-    let letters = Letters::new(
+    let links = Links::of(settings, Settings::bound_origin(&rocket));
+    Ok(Letters::new(
         pool.clone(),
-        LetterKeys::of(&secret),
+        LetterKeys::of(secret),
         links,
         templates,
         settings.letters,
         world,
-    );
-    Ok((letters, pool))
+    ))
 }
 
 /// What became of a letter, in a word.

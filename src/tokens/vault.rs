@@ -4,8 +4,8 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::key;
 use super::ring::{Ring, place_of};
-use super::seal::ServerSecret;
-use crate::config::{Algorithm, Fault};
+use super::seal::{IfMissing, ServerSecret};
+use crate::config::{Algorithm, Fault, Settings};
 use crate::store::keys::{self as rows, SealedKey};
 use crate::store::{self, Pool};
 use crate::world::Chance;
@@ -40,16 +40,8 @@ impl Vault {
             lifetime,
             chance,
         };
-        let rows = vault.rows().await?;
-        let (_, closed) = Ring::from_rows(&rows, &vault.secret, wanted, None);
-        if closed.is_empty() {
-            return Ok(vault);
-        }
-        Err(Fault(
-            "The server secret does not open the signing keys in the database.\n\
-             Give the secret that this database was made with (server_secret, or the file server-secret in the data directory)."
-                .into(),
-        ))
+        fits(&vault.secret, &vault.rows().await?, wanted)?;
+        Ok(vault)
     }
 
     /// Closes the database.
@@ -58,8 +50,6 @@ impl Vault {
     }
 
     pub(super) async fn rows(&self) -> Result<Vec<SealedKey>, Fault> {
-        let unreadable =
-            |error: store::Fault| Fault(format!("The signing keys cannot be read. {error}"));
         rows::all(&self.pool).await.map_err(unreadable)
     }
 
@@ -107,6 +97,38 @@ impl Vault {
         };
         rows::insert(&self.pool, &row).await.map_err(unwritable)
     }
+}
+
+/// The secret of the server that has this database, for what works beside it: where keys are there, it must open them,
+/// since whatever is made with another is good for nothing.
+///
+/// # Errors
+/// A database that does not answer, or a secret that is not there or does not open the keys.
+pub async fn secret_of(
+    pool: &Pool,
+    settings: &Settings,
+    chance: &Chance,
+) -> Result<ServerSecret, Fault> {
+    let rows = rows::all(pool).await.map_err(unreadable)?;
+    let secret = ServerSecret::obtain(settings, chance, IfMissing::Refuse)?;
+    fits(&secret, &rows, settings.algorithm)?;
+    Ok(secret)
+}
+
+fn fits(secret: &ServerSecret, rows: &[SealedKey], wanted: Algorithm) -> Result<(), Fault> {
+    let (_, closed) = Ring::from_rows(rows, secret, wanted, None);
+    if closed.is_empty() {
+        return Ok(());
+    }
+    Err(Fault(
+        "The server secret does not open the signing keys in the database.\n\
+         Give the secret that this database was made with (server_secret, or the file server-secret in the data directory)."
+            .into(),
+    ))
+}
+
+fn unreadable(error: store::Fault) -> Fault {
+    Fault(format!("The signing keys cannot be read. {error}"))
 }
 
 pub(super) fn unwritable(error: store::Fault) -> Fault {

@@ -434,6 +434,44 @@ fn an_invitation_is_made_listed_used_and_taken_back() {
 }
 
 #[test]
+fn another_secret_than_the_servers_makes_and_opens_nothing() {
+    let database = Database::fresh();
+    let process = Process::spawn(command_on(&database));
+    let add = ["user", "add", "ana", "ana@example.org"];
+    said(&run(command_on(&database), &add, &format!("{PASSWORD}\n")));
+    let send = ["invite", "make", "--email", "b@example.org", "--send"];
+    said(&run(command_on(&database), &send, ""));
+    let made = || {
+        ["invites", "letters", "outbox", "accounts"]
+            .map(|table| database.ask(&format!("select count(*) from {table}")))
+    };
+    let before = made();
+    let letter = database.ask("select id from outbox").remove(0);
+    for arguments in [
+        &["invite", "make"][..],
+        &send,
+        &["user", "reset-link", "ana"],
+        &["user", "add", "ben", "ben@example.org", "--link"],
+        &["user", "delete", "ana", "--yes"],
+        &["outbox", "show", &letter],
+        &["keys", "rotate"],
+    ] {
+        let mut other = command_on(&database);
+        other.env(
+            "VESTIBULE_SERVER_SECRET",
+            "another secret, 32 letters and more",
+        );
+        let words = refused(&run(other, arguments, ""));
+        assert!(
+            words.contains("does not open the signing keys"),
+            "{arguments:?}: {words}"
+        );
+    }
+    assert_eq!(made(), before);
+    assert_eq!(process.log_in("ana"), 200);
+}
+
+#[test]
 fn whoever_invites_where_nobody_needs_it_is_told() {
     let database = Database::fresh();
     drop(Process::spawn(command_on(&database)));

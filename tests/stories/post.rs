@@ -84,6 +84,38 @@ fn a_dead_mail_server_loses_nothing_and_delays_no_answer() {
 }
 
 #[test]
+fn a_letter_that_another_secret_sealed_waits_for_that_secret() {
+    let postbox = Postbox::open(Manners::Refuses("451 Come back"));
+    let house = house_with(&postbox);
+    house.register("ana");
+    until("a try", || {
+        (house.events("letter_delayed").len() == 1).then_some(())
+    });
+    let sealed = until("its next", || {
+        let row = house
+            .database
+            .ask("select sealed from outbox where last_fault is not null");
+        row.into_iter().next()
+    });
+    house.database.ask("update outbox set sealed = 'AAAA'");
+    postbox.behave(Manners::Takes);
+    for _ in 0..3 {
+        house.clock.advance(60);
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    assert_eq!(ends(&house), ["waits"]);
+    assert_eq!(house.database.ask("select sealed from outbox"), ["AAAA"]);
+    let told = house.events("letter_not_opened");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0]["cause"].to_string().contains("server secret"));
+    let back = format!("update outbox set sealed = '{sealed}'");
+    house.database.ask(&back);
+    house.clock.advance(60);
+    until("the letter", || postbox.letters().first().cloned());
+    settled(&house, "sent");
+}
+
+#[test]
 fn a_server_that_is_not_there_is_tried_again_later_and_later() {
     let postbox = Postbox::open(Manners::Refuses("451 Come back"));
     let house = house_with(&postbox);
@@ -234,20 +266,6 @@ fn instances_beside_each_other_send_each_letter_once() {
             1
         );
     }
-}
-
-#[test]
-fn a_letter_that_the_secret_does_not_open_is_given_up() {
-    let quiet = House::with(&[("vestibule.verify_email", "\"optional\"")]);
-    quiet.register("ana");
-    quiet
-        .database
-        .ask("update outbox set sealed = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'");
-    let postbox = Postbox::open(Manners::Takes);
-    let [url, from] = postbox.settings();
-    let house = House::on(quiet.close(), &[(url.0, &url.1), (from.0, &from.1)]);
-    settled(&house, "refused");
-    assert!(postbox.letters().is_empty());
 }
 
 #[test]

@@ -26,6 +26,13 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long one instance has a letter for itself, in seconds: longer than any try takes, even by clocks that differ.
 const LEASE: i64 = 300;
 
+/// How long a letter that our secret does not open is left alone, in seconds.
+const CLOSED: i64 = 60;
+
+/// What is said of it.
+const CLOSED_WHY: &str =
+    "The server secret does not open it. It waits for the one that it was written with.";
+
 /// How many letters are sent at once.
 const AT_ONCE: i64 = 8;
 
@@ -100,8 +107,7 @@ impl Delivery {
                 .await;
         }
         let Some(written) = opened(&self.sealing, letter) else {
-            let cause = "The server secret does not open it.";
-            return self.give_up(letter, "refused", cause).await;
+            return self.leave_closed(letter).await;
         };
         let envelope = Envelope {
             id: &letter.id,
@@ -125,6 +131,17 @@ impl Delivery {
                     .await;
             }
         }
+    }
+
+    /// The right secret may come back, with the next start or in another instance: until it is of no use, the letter
+    /// waits. Each is told of once.
+    async fn leave_closed(&self, letter: &Queued) {
+        if letter.last_fault.as_deref() != Some(CLOSED_WHY) {
+            self.tell("letter_not_opened", "error", letter, Some(CLOSED_WHY));
+        }
+        let due = self.clock.unix() + CLOSED;
+        self.note(|| rows::postpone(&self.pool, &letter.id, CLOSED_WHY, due))
+            .await;
     }
 
     async fn give_up(&self, letter: &Queued, how: &str, cause: &str) {
