@@ -12,6 +12,7 @@ mod outbox;
 mod terminal;
 mod user;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ use time::macros::format_description;
 
 use crate::config::{self, Fault, Settings};
 use crate::store::{self, Pool};
-use crate::tokens::{ServerSecret, secret_of};
+use crate::tokens::{IfMissing, ServerSecret, secret_of};
 use crate::world::Chance;
 
 /// A login service: pages for people, tokens for programs. Without a command it serves.
@@ -154,26 +155,39 @@ async fn open(figment: &Figment) -> Result<(Settings, Pool), Fault> {
 /// The same, with the secret that the server has, for what is made or opened with it.
 async fn open_with_secret(figment: &Figment) -> Result<(Settings, Pool, ServerSecret), Fault> {
     let (settings, pool) = open(figment).await?;
-    let secret = secret_of(&pool, &settings, &Chance::real()).await?;
+    let secret = secret_of(&pool, &settings, &Chance::real(), IfMissing::Await).await?;
     Ok((settings, pool, secret))
 }
 
 /// The same, for what may come before the first start: the database is made where it is not there yet.
 async fn make(figment: &Figment) -> Result<(Settings, Pool), Fault> {
     let settings = Settings::read(figment)?;
-    if !settings.embedded {
-        let pool = connect(&settings).await?;
-        return Ok((settings, pool));
+    let _first = hold(&settings)?;
+    let pool = connect(&settings).await?;
+    Ok((settings, pool))
+}
+
+/// The same, with the secret, which is made where it is not there yet, as the first start would.
+async fn make_with_secret(figment: &Figment) -> Result<(Settings, Pool, ServerSecret), Fault> {
+    let settings = Settings::read(figment)?;
+    let _first = hold(&settings)?;
+    let pool = connect(&settings).await?;
+    let secret = secret_of(&pool, &settings, &Chance::real(), IfMissing::Make).await?;
+    Ok((settings, pool, secret))
+}
+
+/// Makes the data directory and lets nobody else make anything in it meanwhile, where anything is kept there.
+fn hold(settings: &Settings) -> Result<Option<File>, Fault> {
+    if settings.is_shared() {
+        return Ok(None);
     }
     let folder = settings.data_dir.display();
-    let locked = store::pool::lock_data_dir(&settings.data_dir, true).map_err(|error| {
+    let locked = store::pool::lock_data_dir(&settings.data_dir, settings.embedded);
+    locked.map(Some).map_err(|error| {
         Fault(format!(
             "The data directory {folder} cannot be used: {error}."
         ))
-    })?;
-    let pool = connect(&settings).await?;
-    drop(locked);
-    Ok((settings, pool))
+    })
 }
 
 async fn connect(settings: &Settings) -> Result<Pool, Fault> {

@@ -15,7 +15,7 @@ use crate::config::{Fault, RegistrationMode, Settings};
 use crate::error::Error;
 use crate::store::Pool;
 use crate::store::invites::{self as rows, Invite as Row};
-use crate::tokens::{Role, secret_of};
+use crate::tokens::{IfMissing, Role, secret_of};
 use crate::world::{Chance, Clock};
 
 /// Seconds.
@@ -83,7 +83,7 @@ async fn make(
 ) -> Result<(), Fault> {
     check(wanted)?;
     let chance = Chance::real();
-    let secret = secret_of(pool, settings, &chance).await?;
+    let secret = secret_of(pool, settings, &chance, IfMissing::Await).await?;
     let letters = outbox::letters(figment, settings, pool, &secret)?;
     let key = InviteKey::new(secret.invites());
     let asked = Wanted {

@@ -7,7 +7,7 @@ use rocket::figment::Figment;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{listing, make, moment, open, outbox, say, terminal, unusable};
+use super::{listing, make, make_with_secret, moment, open, outbox, say, terminal, unusable};
 use crate::accounts::letters::Letters;
 use crate::accounts::operator::{self, Act, Done, Newcomer, ResetLink};
 use crate::config::{Fault, HashSettings, Settings, VerifyEmail};
@@ -269,8 +269,8 @@ async fn make_account(
 
 /// The account has a password that nobody knows, until its owner sets one.
 async fn add_with_link(figment: &Figment, wanted: &Add) -> Result<ExitCode, Fault> {
-    let settings = Settings::read(figment)?;
-    let (letters, pool) = outbox::open(figment).await?;
+    let (settings, pool, secret) = make_with_secret(figment).await?;
+    let letters = outbox::letters(figment, &settings, &pool, &secret)?;
     let random = Chance::real().id().map(Zeroizing::new);
     let random = random.map_err(|_| Fault("The system gives no random bytes.".into()))?;
     let made = make_account(&settings, &pool, wanted, random).await?;

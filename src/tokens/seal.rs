@@ -25,6 +25,8 @@ pub enum IfMissing {
     Make,
     /// There are keys that an older one sealed, and a new one would not open them.
     Refuse,
+    /// There are no keys yet, and whoever asks makes none.
+    Await,
 }
 
 /// The one secret of an installation. Other keys are derived from it, one a purpose.
@@ -173,10 +175,15 @@ fn from_file(path: &Path, chance: &Chance, if_missing: IfMissing) -> Result<Secr
         ))
     };
     if !path.exists() {
-        if if_missing == IfMissing::Refuse {
-            return Err(refused(
-                "it is gone, and the keys in the database are sealed with it. Put it back.".into(),
-            ));
+        let missing = match if_missing {
+            IfMissing::Make => None,
+            IfMissing::Refuse => {
+                Some("it is gone, and the keys in the database are sealed with it. Put it back.")
+            }
+            IfMissing::Await => Some("it is not there yet. Start the server once."),
+        };
+        if let Some(why) = missing {
+            return Err(refused(why.into()));
         }
         let fresh = chance
             .bytes::<32>()
@@ -272,5 +279,9 @@ mod tests {
             .err()
             .unwrap();
         assert!(gone.0.contains("Put it back") && !path.exists());
+        let never = from_file(&path, &Chance::real(), IfMissing::Await)
+            .err()
+            .unwrap();
+        assert!(never.0.contains("not there yet") && !path.exists());
     }
 }

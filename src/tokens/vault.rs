@@ -100,7 +100,8 @@ impl Vault {
 }
 
 /// The secret of the server that has this database, for what works beside it: where keys are there, it must open them,
-/// since whatever is made with another is good for nothing.
+/// since whatever is made with another is good for nothing. `at_first` says what to do without one where no keys are
+/// there yet.
 ///
 /// # Errors
 /// A database that does not answer, or a secret that is not there or does not open the keys.
@@ -108,9 +109,15 @@ pub async fn secret_of(
     pool: &Pool,
     settings: &Settings,
     chance: &Chance,
+    at_first: IfMissing,
 ) -> Result<ServerSecret, Fault> {
     let rows = rows::all(pool).await.map_err(unreadable)?;
-    let secret = ServerSecret::obtain(settings, chance, IfMissing::Refuse)?;
+    let if_missing = if rows.is_empty() {
+        at_first
+    } else {
+        IfMissing::Refuse
+    };
+    let secret = ServerSecret::obtain(settings, chance, if_missing)?;
     fits(&secret, &rows, settings.algorithm)?;
     Ok(secret)
 }

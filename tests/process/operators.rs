@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -70,6 +71,51 @@ fn the_first_administrator_is_made_before_the_first_start() {
         (&me["username"], &me["role"]),
         (&"root".into(), &"admin".into())
     );
+}
+
+#[test]
+fn the_first_administrators_link_is_made_before_the_first_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let add = [
+        "add",
+        "root",
+        "root@example.org",
+        "--role",
+        "admin",
+        "--link",
+    ];
+    let told = said(&user(folder.path(), &add, ""));
+    let secret = folder.path().join("data/server-secret");
+    let mode = secret.metadata().expect("a secret").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let place = told.lines().next().expect("a link");
+    let place = place.strip_prefix("http://127.0.0.1:8000").expect("ours");
+    let process = Process::start(folder.path());
+    let set = process
+        .call("POST", place)
+        .header("Origin", &process.origin);
+    assert_eq!(set.page().form(&[("password", PASSWORD)]).status, 303);
+    let token = process.token_of("root");
+    let me = process.call("GET", "/auth/me").bearer(&token).send().json();
+    assert_eq!(me["role"], "admin");
+}
+
+#[test]
+fn a_secret_is_gone_only_where_one_has_been() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let add = ["add", "ana", "ana@example.org"];
+    said(&user(folder.path(), &add, &format!("{PASSWORD}\n")));
+    let secret = folder.path().join("data/server-secret");
+    let link = || refused(&user(folder.path(), &["reset-link", "ana"], ""));
+    let words = link();
+    assert!(
+        words.contains("not there yet. Start the server once.") && !words.contains("gone"),
+        "{words}"
+    );
+    assert!(!secret.exists());
+    drop(Process::start(folder.path()));
+    std::fs::remove_file(&secret).expect("it was there");
+    assert!(link().contains("it is gone") && !secret.exists());
 }
 
 #[test]
@@ -727,9 +773,21 @@ fn whoever_deletes_at_a_terminal_types_the_name() {
 #[test]
 fn commands_for_accounts_make_nothing_where_no_server_has_started() {
     let folder = tempfile::tempdir().expect("a folder");
-    for arguments in [&["list"][..], &["show", "ana"], &["disable", "ana"]] {
-        let words = refused(&user(folder.path(), arguments, ""));
-        assert!(words.contains("Start the server once"), "{words}");
+    for arguments in [
+        &["user", "list"][..],
+        &["user", "show", "ana"],
+        &["user", "disable", "ana"],
+        &["user", "reset-link", "ana"],
+        &["user", "delete", "ana", "--yes"],
+        &["invite", "make"],
+        &["outbox", "list"],
+        &["keys", "list"],
+    ] {
+        let words = refused(&run(command(folder.path()), arguments, ""));
+        assert!(
+            words.contains("There is no database in") && words.contains("Start the server once"),
+            "{words}"
+        );
     }
     assert!(!folder.path().join("data").exists());
 }
