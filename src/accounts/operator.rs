@@ -278,9 +278,9 @@ pub async fn act(pool: &Pool, name: &str, act: Act, now: i64) -> Result<Option<D
     let id = &account.id;
     let changed = match act {
         Act::Role(role) => roster::set_role(pool, id, role.name(), now).await?,
-        Act::Disable => raise(pool, id, Some(true), now).await?,
-        Act::Enable => raise(pool, id, Some(false), now).await?,
-        Act::EndSessions => raise(pool, id, None, now).await?,
+        Act::Disable => raise_version(pool, id, Some(true), now).await?,
+        Act::Enable => raise_version(pool, id, Some(false), now).await?,
+        Act::EndSessions => raise_version(pool, id, None, now).await?,
     };
     let mut ended = 0;
     if changed {
@@ -301,11 +301,6 @@ pub async fn act(pool: &Pool, name: &str, act: Act, now: i64) -> Result<Option<D
         changed,
         ended,
     }))
-}
-
-async fn raise(pool: &Pool, id: &str, disabled: Option<bool>, now: i64) -> Result<bool, Fault> {
-    raise_version(pool, id, disabled, now).await?;
-    Ok(true)
 }
 
 /// Writes down for the owner what was done to the account.

@@ -168,11 +168,11 @@ async fn carry_out(settings: &Settings, pool: &Pool, act: &User) -> Result<(), F
         User::Show { name, json } => return show(settings, pool, name, *json).await,
         User::Disable(name) => {
             let done = do_to(pool, name, Act::Disable).await?;
-            told(name, "disabled", &done);
+            told(name, "disabled", &done, "disabled");
         }
         User::Enable(name) => {
             let done = do_to(pool, name, Act::Enable).await?;
-            told(name, "enabled", &done);
+            told(name, "enabled", &done, "enabled");
         }
         User::EndSessions(name) => {
             let done = do_to(pool, name, Act::EndSessions).await?;
@@ -185,18 +185,19 @@ async fn carry_out(settings: &Settings, pool: &Pool, act: &User) -> Result<(), F
         User::Role { name, role } => {
             let role = Role::from(*role);
             let done = do_to(pool, name, Act::Role(role)).await?;
-            match done.changed {
-                true => told(name, &format!("now {}", called(role)), &done),
-                false => say(&format!("{} is {} already.", name.name, called(role))),
-            }
+            told(name, &format!("now {}", called(role)), &done, called(role));
         }
     }
     Ok(())
 }
 
-fn told(name: &Name, what: &str, done: &Done) {
+/// `was`: what it is where nothing was changed.
+fn told(name: &Name, what: &str, done: &Done, was: &str) {
     let (name, ended) = (&name.name, done.ended);
-    say(&format!("{name} is {what}. Sessions ended: {ended}."));
+    say(&match done.changed {
+        true => format!("{name} is {what}. Sessions ended: {ended}."),
+        false => format!("{name} is {was} already."),
+    });
 }
 
 fn called(role: Role) -> &'static str {

@@ -315,7 +315,8 @@ pub async fn replace_hash(pool: &Pool, id: &str, old: &str, new: &str) -> Result
     Ok(())
 }
 
-/// Raises the version of an account and, where asked, lets people sign in with it from now on, or not.
+/// Raises the version of an account and, where asked, lets people sign in with it from now on, or not. `false`: that
+/// was so already, and nothing was changed.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
@@ -324,23 +325,23 @@ pub async fn raise_version(
     id: &str,
     disabled: Option<bool>,
     now: i64,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     // Not read and written back: somebody else may be changing it at this moment.
-    let disabled_at = match disabled {
-        Some(true) => "$1",
-        Some(false) => "null",
-        None => "disabled_at",
+    let (disabled_at, and_only) = match disabled {
+        Some(true) => ("$1", "and disabled_at is null"),
+        Some(false) => ("null", "and disabled_at is not null"),
+        None => ("disabled_at", ""),
     };
-    sqlx::query(AssertSqlSafe(format!(
+    let done = sqlx::query(AssertSqlSafe(format!(
         "update accounts set version = version + 1, version_at = $1, version_told_at = {}, disabled_at = {disabled_at}
-         where id = $2",
+         where id = $2 {and_only}",
         pool.clock()
     )))
     .bind(now)
     .bind(id)
     .execute(pool.write())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Every account whose version was raised since, or that is gone since: `each` gets its id, the lowest good version, and when it was raised.

@@ -119,6 +119,30 @@ fn a_secret_is_gone_only_where_one_has_been() {
 }
 
 #[test]
+fn what_is_so_already_is_not_done_again() {
+    let database = Database::fresh();
+    let process = Process::spawn(command_on(&database));
+    assert_eq!(process.register("ana"), 201);
+    let user = |act: &str| said(&run(command_on(&database), &["user", act, "ana"], ""));
+    let stands = || database.ask("select version, coalesce(disabled_at, 0) from accounts");
+    let token = process.token_of("ana");
+    let before = stands();
+    assert_eq!(user("enable"), "ana is enabled already.\n");
+    assert_eq!(stands(), before);
+    assert_eq!(process.status_of(&token), 200);
+    assert_eq!(user("disable"), "ana is disabled. Sessions ended: 1.\n");
+    // As if it had been long ago.
+    database.ask("update accounts set disabled_at = 7");
+    let before = stands();
+    assert_eq!(user("disable"), "ana is disabled already.\n");
+    assert_eq!(stands(), before);
+    let told = "select count(*) from account_events where kind in ('disabled', 'enabled')";
+    assert_eq!(database.ask(told), ["1"]);
+    assert_eq!(user("enable"), "ana is enabled. Sessions ended: 0.\n");
+    assert_eq!(process.log_in("ana"), 200);
+}
+
+#[test]
 fn an_added_account_follows_the_rules_of_registration() {
     let database = Database::fresh();
     let add = |arguments: &[&str], input: &str| {
