@@ -22,8 +22,6 @@ const BARE: &str =
 const UNUSABLE: &str =
     "There is no password: the account was closed to passwords, or signs in elsewhere.";
 const NO_KEY: &str = "The hash needs the project's signer key: --firebase-key FILE.";
-const HMAC: &str =
-    "The hash is a salted SHA in one of several incompatible ways, and does not say which.";
 
 const FIREBASE: &str = "$vestibule-firebase$";
 
@@ -56,9 +54,7 @@ pub fn read(text: &str, reading: &Reading) -> Read {
         ("scrypt", [_, n, salt, r, p, hash]) => django_scrypt(n, salt, r, p, hash),
         ("scrypt", [method, salt, hash]) => werkzeug_scrypt(method, salt, hash),
         ("pbkdf2", [method, salt, hash]) => werkzeug_pbkdf2(method, salt, hash),
-        ("md5" | "sha1", [name, salt, hash]) => digest(name, salt, hash),
-        ("sha256" | "sha512", [name, "", hash]) => digest(name, "", hash),
-        ("sha256" | "sha512", [_, _, _]) => return Err(HMAC),
+        ("md5" | "sha1" | "sha256" | "sha512", [name, salt, hash]) => digest(name, salt, hash),
         _ if rest.is_empty() && is_hex(text) => return bare(text, reading),
         _ if is_half_known(first, &parts) => return Err(BROKEN),
         _ => return Err(UNKNOWN),
