@@ -68,14 +68,32 @@ fn domain_key(domain: &str) -> Option<String> {
     }
 }
 
-/// Whether the domain is one, and no letter before the @ turns into a plain one when its case is dropped: the Kelvin
-/// sign would make two addresses one.
+/// Whether the domain is one as people write it, and no letter before the @ turns into a plain one when its case is
+/// dropped: the Kelvin sign would make two addresses one. Nothing in quotes, which is another spelling of one mailbox.
 fn is_plain(email: &str) -> bool {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return false;
     };
     let turns_plain = |c: char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
-    domain_key(domain).is_some() && !local.contains(turns_plain)
+    // A URL's host may hold escapes such as `%6d`, an address may not.
+    let is_of_a_name =
+        |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    domain.chars().all(is_of_a_name)
+        && domain_key(domain).is_some()
+        && !local.starts_with('"')
+        && !local.contains(turns_plain)
+}
+
+/// Where letters to an address go: its domain as DNS has it, since that is what was compared, and what a mail server
+/// would make of another spelling is its own affair.
+pub fn deliverable(email: &str) -> String {
+    match email.rsplit_once('@') {
+        Some((local, domain)) => match domain_key(domain) {
+            Some(domain) => format!("{local}@{domain}"),
+            None => email.to_owned(),
+        },
+        None => email.to_owned(),
+    }
 }
 
 /// Why this can be neither a username nor an address at login, if so.
@@ -161,8 +179,17 @@ mod tests {
             "\u{130}ris@example.org",
             "a@1.2.3.4",
             "a@0x7f.1",
+            "boss@corp.exa%6dple",
+            "\"boss\"@corp.example",
         ] {
             assert!(email_fault(twin).is_some(), "{twin}");
+        }
+        for (typed, goes_to) in [
+            ("Ana@Example.ORG", "Ana@example.org"),
+            ("ceo@\u{ff43}orp.example", "ceo@corp.example"),
+            ("a@straße.example", "a@xn--strae-oqa.example"),
+        ] {
+            assert_eq!(deliverable(typed), goes_to);
         }
     }
 }
