@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rocket::figment::Figment;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -78,10 +79,13 @@ enum Command {
     Export {
         /// A file that is not there yet; made with mode 0600.
         file: PathBuf,
+        /// For scripts: the numbers as one object.
+        #[arg(long)]
+        json: bool,
     },
     /// Copy everything into another database: SQLite to PostgreSQL, or back.
     #[command(after_help = moving::HELP)]
-    Move(moving::Target),
+    Move(moving::Move),
     /// Find the settings with which password hashing takes as long as it should.
     Hash {
         #[command(subcommand)]
@@ -112,11 +116,11 @@ impl Line {
             Some(Command::Import(wanted)) => {
                 rocket::execute(import::import(figment, wanted)).map(Some)
             }
-            Some(Command::Export { file }) => {
-                rocket::execute(export::export(figment, file)).map(Some)
+            Some(Command::Export { file, json }) => {
+                rocket::execute(export::export(figment, file, *json)).map(Some)
             }
-            Some(Command::Move(target)) => {
-                rocket::execute(moving::relocate(figment, target)).map(Some)
+            Some(Command::Move(wanted)) => {
+                rocket::execute(moving::relocate(figment, wanted)).map(Some)
             }
             Some(Command::Hash { act }) => hash::hash(figment, act).map(Some),
         }
@@ -227,6 +231,14 @@ fn started_once(settings: &Settings) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+/// What a command answers: words for people, or one object for scripts.
+fn answer(as_json: bool, words: &str, object: &Value) {
+    match as_json {
+        true => say(&object.to_string()),
+        false => say(words),
+    }
 }
 
 /// A line on standard output. Who closed it does not want the rest.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use rocket::figment::Figment;
 use serde_json::json;
 
-use super::say;
+use super::answer;
 use crate::config::{Fault, Settings};
 use crate::store::Pool;
 use crate::store::accounts::Account;
@@ -17,7 +17,7 @@ use crate::store::crowd;
 use crate::store::pool::Tables;
 
 /// Does it.
-pub async fn export(figment: &Figment, path: &Path) -> Result<ExitCode, Fault> {
+pub async fn export(figment: &Figment, path: &Path, as_json: bool) -> Result<ExitCode, Fault> {
     let settings = Settings::read(figment)?;
     super::started_once(&settings)?;
     let pool = Pool::look(settings.database_url.reveal())
@@ -43,10 +43,11 @@ pub async fn export(figment: &Figment, path: &Path) -> Result<ExitCode, Fault> {
         let _ = std::fs::remove_file(path);
     })?;
     let path = path.display();
-    say(&format!(
+    let words = format!(
         "Accounts written to {path}: {count}. It holds their password hashes and addresses: keep it as you keep the\n\
          database, and remove it when it has done its work."
-    ));
+    );
+    answer(as_json, &words, &json!({ "written": count }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use rocket::figment::Figment;
 use serde_json::{Value, json};
 
 use super::user::RoleName;
-use super::{link, moment, open, outbox, print, say, unusable};
+use super::{answer, link, moment, open, outbox, print, say, unusable};
 use crate::accounts::invites::{self, Code, InviteKey, Wanted};
 use crate::accounts::letters::{Letter, Letters};
 use crate::accounts::rules;
@@ -35,6 +35,9 @@ pub enum Invite {
     Withdraw {
         /// Its name in the list.
         id: String,
+        /// For scripts.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -69,7 +72,7 @@ pub async fn invite(figment: &Figment, act: &Invite) -> Result<ExitCode, Fault> 
     let done = match act {
         Invite::Make(wanted) => make(figment, &settings, &pool, wanted).await,
         Invite::List { json } => list(&pool, *json).await,
-        Invite::Withdraw { id } => withdraw(&pool, id).await,
+        Invite::Withdraw { id, json } => withdraw(&pool, id, *json).await,
     };
     pool.close().await;
     done.map(|()| ExitCode::SUCCESS)
@@ -240,15 +243,14 @@ fn state(row: &Row, now: i64) -> &'static str {
     }
 }
 
-async fn withdraw(pool: &Pool, id: &str) -> Result<(), Fault> {
+async fn withdraw(pool: &Pool, id: &str, as_json: bool) -> Result<(), Fault> {
     let withdrawn = rows::withdraw(pool, id, Clock::Real.unix()).await;
     if !withdrawn.map_err(unusable)? {
         return Err(Fault(format!(
             "There is no invitation {id:?} to take back. `vestibule invite list` has their names."
         )));
     }
-    say(&format!(
-        "{id} is taken back. Accounts that were made by it stay."
-    ));
+    let words = format!("{id} is taken back. Accounts that were made by it stay.");
+    answer(as_json, &words, &json!({ "id": id }));
     Ok(())
 }

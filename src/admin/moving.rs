@@ -7,6 +7,7 @@ use clap::Args;
 use rocket::figment::Figment;
 use rustix::fs::Mode;
 use rustix::process::umask;
+use serde_json::{Value, json};
 
 use super::say;
 use crate::config::{self, Fault, Secret, Settings};
@@ -29,11 +30,20 @@ pub struct Target {
     to_file: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub struct Move {
+    #[command(flatten)]
+    target: Target,
+    /// For scripts: the tables with their rows and checksums, as one object.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does it.
-pub async fn relocate(figment: &Figment, target: &Target) -> Result<ExitCode, Fault> {
+pub async fn relocate(figment: &Figment, wanted: &Move) -> Result<ExitCode, Fault> {
     let settings = Settings::read(figment)?;
     super::started_once(&settings)?;
-    let url = url_of(target, figment)?;
+    let url = url_of(&wanted.target, figment)?;
     // A file that SQLite makes is nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
     let from = alone(settings.database_url.reveal(), "The database").await?;
@@ -41,8 +51,13 @@ pub async fn relocate(figment: &Figment, target: &Target) -> Result<ExitCode, Fa
     let copied = copy::everything(&from, &to).await.map_err(in_words);
     from.close().await;
     to.close().await;
-    tell(&copied?);
-    what_next(&settings, &url);
+    let copied = copied?;
+    if wanted.json {
+        say(&document(&copied).to_string());
+    } else {
+        tell(&copied);
+        what_next(&settings, &url);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -92,6 +107,13 @@ fn in_words(stop: Stop) -> Fault {
         Stop::Differs(table) => format!("What arrived in the table {table} is not what was sent."),
     };
     Fault(format!("{words}\nNothing was copied."))
+}
+
+fn document(copied: &[Copied]) -> Value {
+    let tables = copied
+        .iter()
+        .map(|one| json!({ "table": one.table, "rows": one.rows, "checksum": one.checksum }));
+    json!({ "tables": tables.collect::<Vec<_>>() })
 }
 
 fn tell(copied: &[Copied]) {

@@ -7,7 +7,9 @@ use rocket::figment::Figment;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{listing, make, make_with_secret, moment, open, outbox, say, terminal, unusable};
+use super::{
+    answer, listing, make, make_with_secret, moment, open, outbox, say, terminal, unusable,
+};
 use crate::accounts::letters::Letters;
 use crate::accounts::operator::{self, Act, Done, Newcomer, ResetLink};
 use crate::config::{Fault, HashSettings, Settings, VerifyEmail};
@@ -45,13 +47,13 @@ pub enum User {
         json: bool,
     },
     /// Let nobody sign in with it, and end its sessions.
-    Disable(Name),
+    Disable(One),
     /// Let whoever knows its password sign in again.
-    Enable(Name),
+    Enable(One),
     /// End its sessions.
-    EndSessions(Name),
+    EndSessions(One),
     /// Open it again, where too many wrong passwords have closed it to strangers.
-    Unlock(Name),
+    Unlock(One),
     /// Print a link with which its owner sets a new password, once. Nothing is sent: hand it over yourself.
     ResetLink {
         #[command(flatten)]
@@ -65,17 +67,17 @@ pub enum User {
     /// Delete it for good, with everything held about it. Its name stays reserved: nobody gets it again.
     Delete {
         #[command(flatten)]
-        name: Name,
+        one: One,
         /// Do not ask whether you are sure.
         #[arg(long)]
         yes: bool,
     },
     /// Take its address for confirmed: you know that it is its owner's.
-    Verify(Name),
+    Verify(One),
     /// Give it a role. Its sessions end, so that who holds the new one has signed in for it.
     Role {
         #[command(flatten)]
-        name: Name,
+        one: One,
         /// What it may do from now on.
         #[arg(value_enum)]
         role: RoleName,
@@ -117,6 +119,15 @@ pub struct Name {
     name: String,
 }
 
+#[derive(Args)]
+pub struct One {
+    #[command(flatten)]
+    name: Name,
+    /// For scripts.
+    #[arg(long)]
+    json: bool,
+}
+
 /// A role, as it is typed.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum RoleName {
@@ -143,7 +154,7 @@ pub async fn user(figment: &Figment, act: &User) -> Result<ExitCode, Fault> {
             lasting,
             json,
         } => return reset_link(figment, name, lasting, *json).await,
-        User::Delete { name, yes } => return delete(figment, name, *yes).await,
+        User::Delete { one, yes } => return delete(figment, one, *yes).await,
         User::Add(wanted) if wanted.link => return add_with_link(figment, wanted).await,
         _ => {}
     }
@@ -159,45 +170,46 @@ pub async fn user(figment: &Figment, act: &User) -> Result<ExitCode, Fault> {
 
 async fn carry_out(settings: &Settings, pool: &Pool, act: &User) -> Result<(), Fault> {
     match act {
-        User::Add(wanted) => return add(settings, pool, wanted).await,
+        User::Add(wanted) => add(settings, pool, wanted).await,
         User::List {
             disabled,
             role,
             json,
-        } => return list(pool, *disabled, role.map(Role::from), *json).await,
-        User::Show { name, json } => return show(settings, pool, name, *json).await,
-        User::Disable(name) => {
-            let done = do_to(pool, name, Act::Disable).await?;
-            told(name, "disabled", &done, "disabled");
-        }
-        User::Enable(name) => {
-            let done = do_to(pool, name, Act::Enable).await?;
-            told(name, "enabled", &done, "enabled");
-        }
-        User::EndSessions(name) => {
-            let done = do_to(pool, name, Act::EndSessions).await?;
-            say(&format!("Sessions of {} ended: {}.", name.name, done.ended));
-        }
-        User::Unlock(name) => return unlock(pool, name).await,
-        User::Verify(name) => return verify(pool, name).await,
+        } => list(pool, *disabled, role.map(Role::from), *json).await,
+        User::Show { name, json } => show(settings, pool, name, *json).await,
+        User::Disable(one) => change(pool, one, Act::Disable).await,
+        User::Enable(one) => change(pool, one, Act::Enable).await,
+        User::EndSessions(one) => change(pool, one, Act::EndSessions).await,
+        User::Role { one, role } => change(pool, one, Act::Role((*role).into())).await,
+        User::Unlock(one) => unlock(pool, one).await,
+        User::Verify(one) => verify(pool, one).await,
         // Done before: these need the keys of letters, too.
-        User::ResetLink { .. } | User::Delete { .. } => {}
-        User::Role { name, role } => {
-            let role = Role::from(*role);
-            let done = do_to(pool, name, Act::Role(role)).await?;
-            told(name, &format!("now {}", called(role)), &done, called(role));
-        }
+        User::ResetLink { .. } | User::Delete { .. } => Ok(()),
     }
+}
+
+async fn change(pool: &Pool, one: &One, act: Act) -> Result<(), Fault> {
+    let done = operator::act(pool, &one.name.name, act, Clock::Real.unix()).await;
+    let done = done.map_err(unusable)?.ok_or_else(|| nobody(&one.name))?;
+    let (mut object, changed) = (document(&done.account), done.changed);
+    object["changed"] = json!(changed);
+    object["sessions_ended"] = json!(done.ended);
+    answer(one.json, &changed_in_words(&done, act), &object);
     Ok(())
 }
 
-/// `was`: what it is where nothing was changed.
-fn told(name: &Name, what: &str, done: &Done, was: &str) {
-    let (name, ended) = (&name.name, done.ended);
-    say(&match done.changed {
-        true => format!("{name} is {what}. Sessions ended: {ended}."),
-        false => format!("{name} is {was} already."),
-    });
+fn changed_in_words(done: &Done, act: Act) -> String {
+    let (name, ended) = (&done.account.username, done.ended);
+    let (now, is) = match act {
+        Act::EndSessions => return format!("Sessions of {name} ended: {ended}."),
+        Act::Disable => ("", "disabled"),
+        Act::Enable => ("", "enabled"),
+        Act::Role(role) => ("now ", called(role)),
+    };
+    match done.changed {
+        true => format!("{name} is {now}{is}. Sessions ended: {ended}."),
+        false => format!("{name} is {is} already."),
+    }
 }
 
 fn called(role: Role) -> &'static str {
@@ -207,17 +219,12 @@ fn called(role: Role) -> &'static str {
     }
 }
 
-async fn do_to(pool: &Pool, name: &Name, act: Act) -> Result<Done, Fault> {
-    let done = operator::act(pool, &name.name, act, Clock::Real.unix()).await;
-    done.map_err(unusable)?.ok_or_else(|| nobody(name))
-}
-
 async fn add(settings: &Settings, pool: &Pool, wanted: &Add) -> Result<(), Fault> {
     let password = terminal::new_password()?;
     let made = make_account(settings, pool, wanted, password).await?;
     let must_confirm = settings.letters.verify == VerifyEmail::Required && !wanted.verified;
     if wanted.json {
-        say(&document(&made).to_string());
+        say(&with_role(&made).to_string());
     } else {
         let role = called(wanted.role.into());
         say(&format!(
@@ -234,8 +241,15 @@ async fn add(settings: &Settings, pool: &Pool, wanted: &Add) -> Result<(), Fault
     Ok(())
 }
 
+/// Whose account it is, for scripts.
 fn document(account: &Account) -> Value {
-    json!({ "id": account.id, "username": account.username, "role": account.role })
+    json!({ "id": account.id, "username": account.username })
+}
+
+fn with_role(account: &Account) -> Value {
+    let mut document = document(account);
+    document["role"] = json!(account.role);
+    document
 }
 
 async fn make_account(
@@ -278,7 +292,7 @@ async fn add_with_link(figment: &Figment, wanted: &Add) -> Result<ExitCode, Faul
     let link = new_link(&pool, &letters, &made.username, &wanted.lasting).await?;
     pool.close().await;
     if wanted.json {
-        let mut document = document(&made);
+        let mut document = with_role(&made);
         document["link"] = json!(*link.link);
         document["good_until"] = json!(link.good_until);
         say(&document.to_string());
@@ -332,10 +346,11 @@ fn hand_over(link: &ResetLink) {
     ));
 }
 
-async fn delete(figment: &Figment, name: &Name, yes: bool) -> Result<ExitCode, Fault> {
+async fn delete(figment: &Figment, one: &One, yes: bool) -> Result<ExitCode, Fault> {
     let (letters, pool) = outbox::open(figment).await?;
-    let found = operator::show(&pool, &name.name).await.map_err(unusable)?;
-    let (account, details) = found.ok_or_else(|| nobody(name))?;
+    let found = operator::show(&pool, &one.name.name).await;
+    let found = found.map_err(unusable)?;
+    let (account, details) = found.ok_or_else(|| nobody(&one.name))?;
     let (username, email) = (&account.username, &account.email);
     let about = format!(
         "This deletes {username} ({email}; sessions going on: {}) for good, with everything held about it.",
@@ -344,33 +359,34 @@ async fn delete(figment: &Figment, name: &Name, yes: bool) -> Result<ExitCode, F
     terminal::confirm(yes, &about, username)?;
     let deleted = operator::delete(&pool, &letters, &account, Clock::Real.unix()).await;
     pool.close().await;
-    match deleted {
-        Ok(true) => say(&format!(
-            "{username} is deleted, with everything held about it. The name stays reserved."
-        )),
-        Ok(false) => {
-            return Err(Fault(format!(
-                "{username} was changed in this moment. Nothing was deleted; look again."
-            )));
-        }
-        Err(error) => return Err(Fault(error.row().detail.into_owned())),
+    if !deleted.map_err(|error| Fault(error.row().detail.into_owned()))? {
+        return Err(Fault(format!(
+            "{username} was changed in this moment. Nothing was deleted; look again."
+        )));
     }
+    let words =
+        format!("{username} is deleted, with everything held about it. The name stays reserved.");
+    answer(one.json, &words, &document(&account));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(pool: &Pool, name: &Name) -> Result<(), Fault> {
-    let found = operator::verify(pool, &name.name, Clock::Real.unix()).await;
-    let (account, changed) = found.map_err(unusable)?.ok_or_else(|| nobody(name))?;
+async fn verify(pool: &Pool, one: &One) -> Result<(), Fault> {
+    let found = operator::verify(pool, &one.name.name, Clock::Real.unix()).await;
+    let found = found.map_err(unusable)?;
+    let (account, changed) = found.ok_or_else(|| nobody(&one.name))?;
     let (username, email) = (&account.username, &account.email);
     if !operator::has_address(&account) {
         return Err(Fault(format!(
             "{username} was made with the address of another account. It is forgotten by itself."
         )));
     }
-    say(&match changed {
+    let words = match changed {
         true => format!("{email} is taken for confirmed as the address of {username}."),
         false => format!("{email} was confirmed already as the address of {username}."),
-    });
+    };
+    let mut object = document(&account);
+    object["changed"] = json!(changed);
+    answer(one.json, &words, &object);
     Ok(())
 }
 
@@ -404,13 +420,14 @@ async fn show(settings: &Settings, pool: &Pool, name: &Name, json: bool) -> Resu
     Ok(())
 }
 
-async fn unlock(pool: &Pool, name: &Name) -> Result<(), Fault> {
-    let found = operator::unlock(pool, &name.name).await.map_err(unusable)?;
-    found.ok_or_else(|| nobody(name))?;
-    say(&format!(
+async fn unlock(pool: &Pool, one: &One) -> Result<(), Fault> {
+    let found = operator::unlock(pool, &one.name.name).await;
+    let account = found.map_err(unusable)?.ok_or_else(|| nobody(&one.name))?;
+    let words = format!(
         "{} is unlocked. Whoever was told to wait still has to, for some minutes at most.",
-        name.name
-    ));
+        account.username
+    );
+    answer(one.json, &words, &document(&account));
     Ok(())
 }
 

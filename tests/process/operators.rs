@@ -143,6 +143,37 @@ fn what_is_so_already_is_not_done_again() {
 }
 
 #[test]
+fn scripts_are_told_by_one_object_what_was_done() {
+    let database = Database::fresh();
+    let process = Process::spawn(command_on(&database));
+    assert_eq!(process.register("ana"), 201);
+    process.token_of("ana");
+    let told = |arguments: &[&str]| {
+        let arguments = [&["user"], arguments, &["ana@example.org", "--json"]].concat();
+        let told = lines_of_json(&run(command_on(&database), &arguments, ""));
+        assert_eq!((told.len(), &told[0]["username"]), (1, &"ana".into()));
+        assert!(told[0]["id"].is_string());
+        told[0].clone()
+    };
+    let changed = |arguments: &[&str]| {
+        let told = told(arguments);
+        (told["changed"].clone(), told["sessions_ended"].clone())
+    };
+    assert_eq!(changed(&["end-sessions"]), (true.into(), 1.into()));
+    assert_eq!(changed(&["disable"]), (true.into(), 0.into()));
+    assert_eq!(changed(&["disable"]), (false.into(), 0.into()));
+    assert_eq!(changed(&["enable"]), (true.into(), 0.into()));
+    assert_eq!(told(&["verify"])["changed"], true);
+    assert_eq!(told(&["verify"])["changed"], false);
+    told(&["unlock"]);
+    let role = ["user", "role", "ana", "admin", "--json"];
+    let role = lines_of_json(&run(command_on(&database), &role, "")).remove(0);
+    assert_eq!(role["changed"], true);
+    told(&["delete", "--yes"]);
+    assert_eq!(database.ask("select count(*) from accounts"), ["0"]);
+}
+
+#[test]
 fn an_added_account_follows_the_rules_of_registration() {
     let database = Database::fresh();
     let add = |arguments: &[&str], input: &str| {
