@@ -223,21 +223,17 @@ async fn add(settings: &Settings, pool: &Pool, wanted: &Add) -> Result<(), Fault
     let password = terminal::new_password()?;
     let made = make_account(settings, pool, wanted, password).await?;
     let must_confirm = settings.letters.verify == VerifyEmail::Required && !wanted.verified;
-    if wanted.json {
-        say(&with_role(&made).to_string());
-    } else {
-        let role = called(wanted.role.into());
-        say(&format!(
-            "{} may sign in from now on, as {role}.",
-            made.username
-        ));
-    }
-    if must_confirm {
-        eprintln!(
-            "The address has to be confirmed before: by a letter, or by `vestibule user verify {}`.",
-            made.username
-        );
-    }
+    let (name, role) = (&made.username, called(wanted.role.into()));
+    let words = match must_confirm {
+        false => format!("{name} may sign in from now on, as {role}."),
+        true => format!(
+            "{name} may sign in, as {role}, once the address is confirmed. No letter was sent: type\n\
+             `vestibule user verify {name}`, or have its owner ask for one at /verify."
+        ),
+    };
+    let mut object = with_role(&made);
+    object["must_confirm"] = json!(must_confirm);
+    answer(wanted.json, &words, &object);
     Ok(())
 }
 
