@@ -77,7 +77,8 @@ enum Command {
     Import(import::Import),
     /// Write all accounts to a file that import takes. It holds password hashes.
     Export {
-        /// A file that is not there yet; made with mode 0600.
+        /// A file that is not there yet; made with mode 0600. With - they go to standard output, and the numbers to
+        /// standard error.
         file: PathBuf,
         /// For scripts: the numbers as one object.
         #[arg(long)]

@@ -1,7 +1,7 @@
 //! `vestibule export`: all accounts, in the form that `vestibule import` takes.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::answer;
 use crate::config::{Fault, Settings};
-use crate::store::Pool;
 use crate::store::accounts::Account;
 use crate::store::crowd;
 use crate::store::pool::Tables;
+use crate::store::{self, Pool};
 
 /// Does it.
 pub async fn export(figment: &Figment, path: &Path, as_json: bool) -> Result<ExitCode, Fault> {
@@ -29,47 +29,85 @@ pub async fn export(figment: &Figment, path: &Path, as_json: bool) -> Result<Exi
                 .into(),
         ));
     }
-    let unwritable = |error| Fault(format!("{} cannot be written: {error}.", path.display()));
+    let written = match is_stdout(path) {
+        true => write(&pool, io::stdout(), path).await,
+        false => into_file(&pool, path).await,
+    };
+    let left_out = crowd::waiting(&pool).await;
+    pool.close().await;
+    tell(path, written?, left_out.map_err(lost)?, as_json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn tell(path: &Path, written: u64, left_out: i64, as_json: bool) {
+    let mut words = match is_stdout(path) {
+        true => format!("Accounts written: {written}."),
+        false => format!(
+            "Accounts written to {}: {written}. It holds their password hashes and addresses: keep it as you keep the\n\
+             database, and remove it when it has done its work.",
+            path.display()
+        ),
+    };
+    if left_out > 0 {
+        words += &format!(
+            "\nLeft out, since their address is not confirmed yet: {left_out}. `vestibule user verify NAME` confirms one."
+        );
+    }
+    let object = json!({ "written": written, "left_out": left_out });
+    match (is_stdout(path), as_json) {
+        (false, _) => answer(as_json, &words, &object),
+        // Standard output has the accounts.
+        (true, false) => eprintln!("{words}"),
+        (true, true) => eprintln!("{object}"),
+    }
+}
+
+async fn into_file(pool: &Pool, path: &Path) -> Result<u64, Fault> {
+    let full = |error| unwritable(path, error);
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(unwritable)?;
-    let written = write(&pool, file).await;
-    pool.close().await;
-    let count = written.inspect_err(|_| {
+        .map_err(full)?;
+    let written = write(pool, &file, path).await;
+    let kept = written.and_then(|count| file.sync_all().map(|()| count).map_err(full));
+    kept.inspect_err(|_| {
         // Half of the accounts would look like all of them.
         let _ = std::fs::remove_file(path);
-    })?;
-    let path = path.display();
-    let words = format!(
-        "Accounts written to {path}: {count}. It holds their password hashes and addresses: keep it as you keep the\n\
-         database, and remove it when it has done its work."
-    );
-    answer(as_json, &words, &json!({ "written": count }));
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-async fn write(pool: &Pool, file: File) -> Result<u64, Fault> {
-    let lost = |fault| Fault(format!("The database does not answer. {fault}"));
-    let full = |error| Fault(format!("The file cannot be written: {error}."));
-    let mut file = BufWriter::new(file);
+async fn write(pool: &Pool, to: impl Write, path: &Path) -> Result<u64, Fault> {
+    let full = |error| unwritable(path, error);
+    let mut to = BufWriter::new(to);
     let (mut count, mut last) = (0, String::new());
     loop {
         let accounts = crowd::after(pool, &last).await.map_err(lost)?;
         let Some(end) = accounts.last() else { break };
         last.clone_from(&end.id);
         for account in &accounts {
-            writeln!(file, "{}", line(account)).map_err(full)?;
+            writeln!(to, "{}", line(account)).map_err(full)?;
             count += 1;
         }
     }
-    let file = file
-        .into_inner()
-        .map_err(|error| full(error.into_error()))?;
-    file.sync_all().map_err(full)?;
+    to.flush().map_err(full)?;
     Ok(count)
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Fault {
+    match is_stdout(path) {
+        true => Fault(format!("Standard output cannot be written: {error}.")),
+        false => Fault(format!("{} cannot be written: {error}.", path.display())),
+    }
+}
+
+fn lost(fault: store::Fault) -> Fault {
+    Fault(format!("The database does not answer. {fault}"))
 }
 
 fn line(account: &Account) -> String {

@@ -135,6 +135,16 @@ pub async fn after(pool: &Pool, id: &str) -> Result<Vec<Account>, Fault> {
     Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
 }
 
+/// How many accounts wait for their address to be confirmed: those that [`after`] leaves out.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn waiting(pool: &Pool) -> Result<i64, Fault> {
+    let sql = "select count(*) as number from accounts where pending_until is not null";
+    let row = sqlx::query(sql).fetch_one(pool.any()).await?;
+    Ok(row.try_get("number")?)
+}
+
 /// How many accounts there are.
 ///
 /// # Errors

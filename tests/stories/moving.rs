@@ -88,6 +88,32 @@ fn what_is_exported_comes_in_again_as_it_was() {
 }
 
 #[test]
+fn who_waits_to_be_confirmed_is_left_out_and_counted() {
+    let house = House::new();
+    for name in ["ana", "bob"] {
+        assert_eq!(house.register(name).status, 201);
+    }
+    let database = &house.database;
+    database.ask("update accounts set pending_until = 9000000000 where username = 'bob'");
+    let file = database.folder().join("all.jsonl");
+    let done = run(database, &["export", file.to_str().expect("text")]);
+    let words = said(&done);
+    assert!(
+        words.contains(": 1. It holds")
+            && words.contains("Left out, since their address is not confirmed yet: 1."),
+        "{words}"
+    );
+    // The same for a pipe: the accounts and nothing else on standard output.
+    let piped = run(database, &["export", "-"]);
+    assert_eq!(piped.stdout, std::fs::read(&file).expect("a file"));
+    assert!(complained(&piped).starts_with("Accounts written: 1.\nLeft out"));
+    assert!(!database.folder().join("-").exists());
+    let piped = run(database, &["export", "-", "--json"]);
+    assert_eq!(complained(&piped), "{\"left_out\":1,\"written\":1}\n");
+    assert!(said(&piped).contains("ana@example.org"));
+}
+
+#[test]
 fn every_table_is_copied_when_everything_moves() {
     let house = House::on(Database::sqlite(), &[]);
     let mut tables = house.database.ask(
