@@ -41,7 +41,7 @@ $fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==$SALT$HASH for Firebase (mem_cost, rounds, sal
 and SHA-512 are wrapped in Argon2id, which takes its time. Passwords in the clear are never taken.
 
 Run it again whenever it was cut off: who is here already is left as they are.
-Exit status: 0 when everybody is here, 2 when lines were left out, 1 when it could not go on.";
+Exit status: 0 when everybody is here, 3 when lines were left out, 1 when it could not go on.";
 
 #[derive(Args)]
 pub struct Import {
@@ -119,7 +119,8 @@ pub async fn import(figment: &Figment, wanted: &Import) -> Result<ExitCode, Faul
     Ok(if report.left_out() == 0 {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(2)
+        // Not 2, with which a misspelt option ends.
+        ExitCode::from(3)
     })
 }
 

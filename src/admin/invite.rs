@@ -7,7 +7,7 @@ use rocket::figment::Figment;
 use serde_json::{Value, json};
 
 use super::user::RoleName;
-use super::{answer, link, moment, open, outbox, print, say, unusable};
+use super::{answer, link, moment, open, outbox, print, say, terminal, unusable};
 use crate::accounts::invites::{self, Code, InviteKey, Wanted};
 use crate::accounts::letters::{Letter, Letters};
 use crate::accounts::rules;
@@ -35,6 +35,9 @@ pub enum Invite {
     Withdraw {
         /// Its name in the list.
         id: String,
+        /// Do not ask whether you are sure.
+        #[arg(long)]
+        yes: bool,
         /// For scripts.
         #[arg(long)]
         json: bool,
@@ -72,7 +75,7 @@ pub async fn invite(figment: &Figment, act: &Invite) -> Result<ExitCode, Fault> 
     let done = match act {
         Invite::Make(wanted) => make(figment, &settings, &pool, wanted).await,
         Invite::List { json } => list(&pool, *json).await,
-        Invite::Withdraw { id, json } => withdraw(&pool, id, *json).await,
+        Invite::Withdraw { id, yes, json } => withdraw(&pool, id, *yes, *json).await,
     };
     pool.close().await;
     done.map(|()| ExitCode::SUCCESS)
@@ -243,14 +246,35 @@ fn state(row: &Row, now: i64) -> &'static str {
     }
 }
 
-async fn withdraw(pool: &Pool, id: &str, as_json: bool) -> Result<(), Fault> {
-    let withdrawn = rows::withdraw(pool, id, Clock::Real.unix()).await;
-    if !withdrawn.map_err(unusable)? {
-        return Err(Fault(format!(
-            "There is no invitation {id:?} to take back. `vestibule invite list` has their names."
-        )));
+async fn withdraw(pool: &Pool, id: &str, yes: bool, as_json: bool) -> Result<(), Fault> {
+    let all = rows::all(pool).await.map_err(unusable)?;
+    let row = all.iter().find(|row| row.id == id).ok_or_else(|| {
+        Fault(format!(
+            "There is no invitation {id:?}. `vestibule invite list` has their names."
+        ))
+    })?;
+    let mut changed = false;
+    if row.withdrawn_at.is_none() {
+        terminal::confirm(yes, &about(row), "withdraw")?;
+        let withdrawn = rows::withdraw(pool, id, Clock::Real.unix()).await;
+        changed = withdrawn.map_err(unusable)?;
     }
-    let words = format!("{id} is taken back. Accounts that were made by it stay.");
-    answer(as_json, &words, &json!({ "id": id }));
+    let words = match changed {
+        true => format!("{id} is taken back. Accounts that were made by it stay."),
+        false => format!("{id} is withdrawn already."),
+    };
+    answer(as_json, &words, &json!({ "id": id, "changed": changed }));
     Ok(())
+}
+
+/// What somebody is about to take back.
+fn about(row: &Row) -> String {
+    let (id, left, uses) = (&row.id, row.uses_left, row.uses);
+    let note = match row.note.as_str() {
+        "" => String::new(),
+        note => format!("; {note}"),
+    };
+    format!(
+        "This takes back the invitation {id} ({left} of {uses} left{note}): nobody may come by it any more."
+    )
 }

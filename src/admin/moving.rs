@@ -117,8 +117,9 @@ fn document(copied: &[Copied]) -> Value {
 }
 
 fn tell(copied: &[Copied]) {
+    let width = copied.iter().map(|one| one.table.len()).max().unwrap_or(0);
     say(&format!(
-        "{:16}  {:>9}  CHECKSUM, THE SAME IN BOTH",
+        "{:width$}  {:>9}  CHECKSUM, THE SAME IN BOTH",
         "TABLE", "ROWS"
     ));
     for Copied {
@@ -127,7 +128,7 @@ fn tell(copied: &[Copied]) {
         checksum,
     } in copied
     {
-        say(&format!("{table:16}  {rows:>9}  {checksum}"));
+        say(&format!("{table:width$}  {rows:>9}  {checksum}"));
     }
 }
 

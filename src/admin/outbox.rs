@@ -12,7 +12,7 @@ use crate::accounts::letters::{LetterKeys, Letters, Links};
 use crate::config::{Fault, LogFormat, Settings};
 use crate::log::Log;
 use crate::store::Pool;
-use crate::store::outbox::Queued;
+use crate::store::outbox::{LISTED, Queued};
 use crate::templates::Templates;
 use crate::tokens::ServerSecret;
 use crate::world::{Clock, World};
@@ -110,9 +110,11 @@ fn in_json(letter: &Queued) -> Value {
 }
 
 fn list(letters: &[Queued], as_json: bool) {
+    let more = letters.len() > LISTED;
+    let letters = &letters[..letters.len().min(LISTED)];
     if as_json {
         let letters: Vec<Value> = letters.iter().map(in_json).collect();
-        return say(&json!({ "letters": letters }).to_string());
+        return say(&json!({ "letters": letters, "more": more }).to_string());
     }
     if letters.is_empty() {
         return say("No letter waits.");
@@ -134,6 +136,9 @@ fn list(letters: &[Queued], as_json: bool) {
             &moment(letter.created_at),
             letter.last_fault.as_deref().unwrap_or_default(),
         ]);
+    }
+    if more {
+        eprintln!("These are the newest {LISTED}. There are more.");
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Queued {
 /// What is due more seconds ahead than any letter is put off was put off by a clock that was wrong: it is due now.
 const ASTRAY: i64 = 7_200;
 
+/// How many letters of the list are shown.
+pub const LISTED: usize = 1_000;
+
 const COLUMNS: &str =
     "id, letter, account_id, sent_to, sealed, created_at, good_until, due_at, tries, last_fault,
                        ended_at, ended_how";
@@ -183,7 +186,8 @@ pub async fn tidy(pool: &Pool, now: i64, ended_before: i64) -> Result<(), Fault>
     Ok(())
 }
 
-/// The letters in the queue, the newest first, with those that ended where asked.
+/// The letters in the queue, the newest first, with those that ended where asked: [`LISTED`] of them, and one more
+/// where there are more.
 ///
 /// # Errors
 /// The database does not answer.
@@ -193,8 +197,9 @@ pub async fn list(pool: &Pool, with_ended: bool) -> Result<Vec<Queued>, Fault> {
     } else {
         "where ended_at is null"
     };
+    let most = LISTED + 1;
     let sql =
-        format!("select {COLUMNS} from outbox {which} order by created_at desc, id limit 1000");
+        format!("select {COLUMNS} from outbox {which} order by created_at desc, id limit {most}");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .fetch_all(pool.any())
         .await?;

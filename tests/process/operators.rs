@@ -504,12 +504,20 @@ fn an_invitation_is_made_listed_used_and_taken_back() {
     assert!(table.contains("1 of 2") && table.contains("open") && table.contains("for the choir"));
     // Only when it is made.
     assert!(!table.contains(code) && !all.to_string().contains(code));
-    assert!(said(&invite(&["withdraw", id])).contains("is taken back"));
+    let asks = refused(&invite(&["withdraw", id]));
+    assert!(
+        asks.contains("(1 of 2 left; for the choir)") && asks.contains("add --yes"),
+        "{asks}"
+    );
+    assert!(said(&invite(&["list"])).contains("open"));
+    assert!(said(&invite(&["withdraw", id, "--yes"])).contains("is taken back"));
     assert_eq!(come("ben", code), 403);
     assert!(said(&invite(&["list"])).contains("withdrawn"));
+    let again = said(&invite(&["withdraw", id]));
+    assert_eq!(again, format!("{id} is withdrawn already.\n"));
+    assert!(said(&invite(&["withdraw", id, "--json"])).contains(r#""changed":false"#));
     for arguments in [
-        &["withdraw", id][..],
-        &["withdraw", "nothing"],
+        &["withdraw", "nothing", "--yes"][..],
         &["make", "--uses", "0"],
         &["make", "--days", "366"],
         &["make", "--role", "admin", "--uses", "2"],
@@ -766,6 +774,33 @@ fn an_invitation_is_sent_where_asked() {
     for part in ["link", "code"] {
         assert!(text.contains(made[part].as_str().expect("text")), "{text}");
     }
+}
+
+#[test]
+fn a_list_of_letters_that_is_cut_off_says_so() {
+    let database = Database::fresh();
+    drop(Process::spawn(command_on(&database)));
+    let letters = |from: u32, to: u32| {
+        database.ask(&format!(
+            "insert into outbox (id, letter, sent_to, sealed, created_at, good_until, due_at)
+             with recursive n(i) as (select {from} union all select i + 1 from n where i < {to})
+             select 'id' || i, 'reset', 'ana@example.org', 'x', i, 9000000000, 9000000000 from n"
+        ))
+    };
+    let listed = |arguments: &[&str]| {
+        let arguments = [&["outbox", "list"], arguments].concat();
+        let listed = run(command_on(&database), &arguments, "");
+        (said(&listed), refused_with(&listed))
+    };
+    letters(1, 1_000);
+    let (table, words) = listed(&[]);
+    assert_eq!((table.lines().count(), words.as_str()), (1_001, ""));
+    letters(1_001, 1_001);
+    let (table, words) = listed(&[]);
+    assert_eq!(table.lines().count(), 1_001);
+    assert_eq!(words, "These are the newest 1000. There are more.\n");
+    assert!(table.contains("id1001 ") && !table.contains("id1 "));
+    assert!(listed(&["--json"]).0.contains(r#""more":true"#));
 }
 
 #[test]
