@@ -14,7 +14,7 @@ use crate::store::events::{self, Event};
 use crate::store::failures;
 use crate::store::letters::void_purpose;
 use crate::store::roster::{Details, Listed, Wanted};
-use crate::store::sessions::end_others;
+use crate::store::sessions::end_all;
 use crate::store::{Fault, Pool, roster};
 use crate::tokens::Role;
 use crate::world::Chance;
@@ -53,7 +53,7 @@ pub struct Done {
     /// Whether it was not so already.
     pub changed: bool,
     /// How many sessions ended.
-    pub ended: usize,
+    pub ended: u64,
 }
 
 /// An account that an operator makes.
@@ -217,7 +217,7 @@ pub async fn reset_link(
         .issue(&mut work, Purpose::Reset, id, to, lives)
         .await?;
     work.commit().await?;
-    note(pool, id, "reset_link_made", now).await?;
+    events::note(pool, &done_here(id, "reset_link_made", now)).await?;
     Ok(Some(ResetLink {
         link: Zeroizing::new(letters.link(&format!("/reset/{}", *issued.secret))),
         good_until: now + lasts,
@@ -249,7 +249,7 @@ pub async fn verify(pool: &Pool, name: &str, now: i64) -> Result<Option<(Account
     let changed = rows::confirm_address(&mut work, id, email, now).await?;
     work.commit().await?;
     if changed {
-        note(pool, id, "email_vouched_for", now).await?;
+        events::note(pool, &done_here(id, "email_vouched_for", now)).await?;
     }
     Ok(Some((account, changed)))
 }
@@ -266,7 +266,7 @@ pub async fn unlock(pool: &Pool, name: &str) -> Result<Option<Account>, Fault> {
     Ok(account)
 }
 
-/// Does it. `None`: nobody has this name.
+/// Does it, all or nothing. `None`: nobody has this name.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
@@ -274,27 +274,27 @@ pub async fn act(pool: &Pool, name: &str, act: Act, now: i64) -> Result<Option<D
     let Some(account) = find(pool, name).await? else {
         return Ok(None);
     };
-    // First the version, which a login that is under way cannot slip past: its session has the old one.
     let id = &account.id;
+    let mut work = pool.begin().await?;
+    // First the version, which a login that is under way cannot slip past: its session has the old one.
     let changed = match act {
-        Act::Role(role) => roster::set_role(pool, id, role.name(), now).await?,
-        Act::Disable => raise_version(pool, id, Some(true), now).await?,
-        Act::Enable => raise_version(pool, id, Some(false), now).await?,
-        Act::EndSessions => raise_version(pool, id, None, now).await?,
+        Act::Role(role) => roster::set_role(&mut work, pool, id, role.name(), now).await?,
+        Act::Disable => raise_version(&mut work, pool, id, Some(true), now).await?,
+        Act::Enable => raise_version(&mut work, pool, id, Some(false), now).await?,
+        Act::EndSessions => raise_version(&mut work, pool, id, None, now).await?,
     };
     let mut ended = 0;
     if changed {
-        ended = end_others(pool, id, "", now, "ended_by_operator")
-            .await?
-            .len();
+        ended = end_all(&mut work, pool, id, "ended_by_operator", now).await?;
         // Whoever is signed out gets no address confirmed that they asked for.
-        let mut work = pool.begin().await?;
         void_purpose(&mut work, id, Purpose::ChangeAddress.name(), now).await?;
+        if let Some(kind) = act.kind() {
+            events::add(&mut work, &done_here(id, kind, now)).await?;
+        }
         work.commit().await?;
         pool.tell().await;
-        if let Some(kind) = act.kind() {
-            note(pool, id, kind, now).await?;
-        }
+    } else {
+        work.undo().await?;
     }
     Ok(Some(Done {
         account,
@@ -303,15 +303,14 @@ pub async fn act(pool: &Pool, name: &str, act: Act, now: i64) -> Result<Option<D
     }))
 }
 
-/// Writes down for the owner what was done to the account.
-async fn note(pool: &Pool, id: &str, kind: &str, now: i64) -> Result<(), Fault> {
-    let event = Event {
+/// What was done to the account, for its owner to read.
+fn done_here(id: &str, kind: &str, now: i64) -> Event {
+    Event {
         account_id: id.to_owned(),
         kind: kind.to_owned(),
         happened_at: now,
         client: WHERE.0.to_owned(),
         device: WHERE.1.to_owned(),
         detail: String::new(),
-    };
-    events::note(pool, &event).await
+    }
 }

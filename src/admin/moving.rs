@@ -1,12 +1,13 @@
 //! `vestibule move`: everything that the service remembers, into another database.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use rocket::figment::Figment;
 use rustix::fs::Mode;
-use rustix::process::umask;
+use rustix::process::{geteuid, umask};
 use serde_json::{Value, json};
 
 use super::say;
@@ -46,6 +47,7 @@ pub async fn relocate(figment: &Figment, wanted: &Move) -> Result<ExitCode, Faul
     let url = url_of(&wanted.target, figment)?;
     // A file that SQLite makes is nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
+    check_file(url.reveal())?;
     let from = alone(settings.database_url.reveal(), "The database").await?;
     let to = alone(url.reveal(), "The target").await?;
     let copied = copy::everything(&from, &to).await.map_err(in_words);
@@ -79,6 +81,28 @@ fn url_of(target: &Target, figment: &Figment) -> Result<Secret, Fault> {
     let insecure = figment.extract_inner(&key).unwrap_or(false);
     let checked = config::checked_database(Secret::new(url), insecure);
     checked.map_err(|Fault(words)| Fault(words.replace("database_url", "the target's URL")))
+}
+
+/// A file that is there already must be ours alone, and no link to another: it gets all hashes and keys.
+fn check_file(url: &str) -> Result<(), Fault> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return Ok(());
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = Path::new(path.split('?').next().unwrap_or(path));
+    let Ok(file) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    let is_ours = file.is_file()
+        && file.uid() == geteuid().as_raw()
+        && file.permissions().mode() & 0o077 == 0;
+    if is_ours {
+        return Ok(());
+    }
+    Err(Fault(format!(
+        "{} is there already, and others may read it. Name a file that is not there: it is made for you alone.",
+        path.display()
+    )))
 }
 
 async fn alone(url: &str, which: &str) -> Result<Pool, Fault> {

@@ -188,7 +188,25 @@ async fn carry_out(settings: &Settings, pool: &Pool, act: &User) -> Result<(), F
     }
 }
 
+/// Whoever may do more by it must be known: an address that nobody confirmed may have been registered by a stranger.
+async fn check_known(pool: &Pool, name: &str, act: Act) -> Result<(), Fault> {
+    let opens = matches!(act, Act::Enable | Act::Role(Role::Admin));
+    if !opens || !name.contains('@') {
+        return Ok(());
+    }
+    let found = operator::show(pool, name).await.map_err(unusable)?;
+    match found {
+        Some((account, _)) if account.email_verified_at.is_none() => Err(Fault(format!(
+            "Nobody confirmed this address, so whoever registered it may be a stranger. Its account is {}: if that is \
+             the one you mean, type that name.",
+            account.username
+        ))),
+        _ => Ok(()),
+    }
+}
+
 async fn change(pool: &Pool, one: &One, act: Act) -> Result<(), Fault> {
+    check_known(pool, &one.name.name, act).await?;
     let done = operator::act(pool, &one.name.name, act, Clock::Real.unix()).await;
     let done = done.map_err(unusable)?.ok_or_else(|| nobody(&one.name))?;
     let (mut object, changed) = (document(&done.account), done.changed);

@@ -321,6 +321,7 @@ pub async fn replace_hash(pool: &Pool, id: &str, old: &str, new: &str) -> Result
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn raise_version(
+    work: &mut Work<'_>,
     pool: &Pool,
     id: &str,
     disabled: Option<bool>,
@@ -332,15 +333,12 @@ pub async fn raise_version(
         Some(false) => ("null", "and disabled_at is not null"),
         None => ("disabled_at", ""),
     };
-    let done = sqlx::query(AssertSqlSafe(format!(
+    let query = sqlx::query(AssertSqlSafe(format!(
         "update accounts set version = version + 1, version_at = $1, version_told_at = {}, disabled_at = {disabled_at}
          where id = $2 {and_only}",
         pool.clock()
-    )))
-    .bind(now)
-    .bind(id)
-    .execute(pool.write())
-    .await?;
+    )));
+    let done = work.run(query.bind(now).bind(id.to_owned())).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::changes::Changed;
 use super::letters::Outstanding;
-use super::{Fault, Pool, Work, events, networks};
+use super::{Fault, Pool, Work, events, networks, sessions};
 
 /// The address that an account asked for and did not confirm yet, with the request that its letter was made for.
 pub struct Waiting {
@@ -199,12 +199,7 @@ async fn try_restore(
     if work.run(account).await?.rows_affected() == 0 {
         return Ok(Changed::Outdated);
     }
-    let sessions = sqlx::query(AssertSqlSafe(format!(
-        "update sessions set ended_at = $1, ended_why = 'address_restored', told_at = {}
-         where account_id = $2 and ended_at is null",
-        pool.clock()
-    )));
-    work.run(sessions.bind(now).bind(id)).await?;
+    sessions::end_all(work, pool, id, "address_restored", now).await?;
     // Whoever changed the address gets letters about later changes: those must take nothing back.
     let later = sqlx::query(
         "update letters set spent_at = $1

@@ -47,12 +47,7 @@ pub async fn password(
     if work.run(account).await?.rows_affected() == 0 {
         return Ok(Changed::Outdated);
     }
-    let others = sqlx::query(AssertSqlSafe(format!(
-        "update sessions set ended_at = $1, ended_why = 'password_changed', told_at = {}
-         where account_id = $2 and ended_at is null",
-        pool.clock()
-    )));
-    work.run(others.bind(now).bind(id)).await?;
+    sessions::end_all(work, pool, id, "password_changed", now).await?;
     networks::forget_all(work, id).await?;
     sessions::add(work, next).await?;
     events::add(work, event).await?;

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Fault, Pool};
+use super::{Fault, Pool, Work};
 
 /// An account on the operator's list. Without its hash: nobody is shown that.
 pub struct Listed {
@@ -114,16 +114,19 @@ pub async fn details(pool: &Pool, id: &str) -> Result<Details, Fault> {
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn set_role(pool: &Pool, id: &str, role: &str, now: i64) -> Result<bool, Fault> {
-    let done = sqlx::query(AssertSqlSafe(format!(
+pub async fn set_role(
+    work: &mut Work<'_>,
+    pool: &Pool,
+    id: &str,
+    role: &str,
+    now: i64,
+) -> Result<bool, Fault> {
+    let query = sqlx::query(AssertSqlSafe(format!(
         "update accounts set role = $1, version = version + 1, version_at = $2, version_told_at = {}
          where id = $3 and role <> $1",
         pool.clock()
-    )))
-    .bind(role)
-    .bind(now)
-    .bind(id)
-    .execute(pool.write())
-    .await?;
+    )));
+    let query = query.bind(role.to_owned()).bind(now).bind(id.to_owned());
+    let done = work.run(query).await?;
     Ok(done.rows_affected() == 1)
 }

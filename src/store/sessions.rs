@@ -302,6 +302,29 @@ pub async fn end_others(
     ids(rows)
 }
 
+/// Ends every session of an account as a part of this work, and says how many.
+///
+/// # Errors
+/// The database does not answer or cannot write.
+pub async fn end_all(
+    work: &mut Work<'_>,
+    pool: &Pool,
+    account: &str,
+    why: &str,
+    now: i64,
+) -> Result<u64, Fault> {
+    let sessions = sqlx::query(AssertSqlSafe(format!(
+        "update sessions set ended_at = $1, ended_why = $2, told_at = {}
+         where account_id = $3 and ended_at is null",
+        pool.clock()
+    )));
+    let sessions = sessions
+        .bind(now)
+        .bind(why.to_owned())
+        .bind(account.to_owned());
+    Ok(work.run(sessions).await?.rows_affected())
+}
+
 /// The account's sessions that go on or ended since, those first and the newest first, three hundred at most.
 ///
 /// # Errors

@@ -898,3 +898,23 @@ fn commands_for_accounts_make_nothing_where_no_server_has_started() {
     }
     assert!(!folder.path().join("data").exists());
 }
+
+#[test]
+fn an_address_that_nobody_confirmed_names_no_administrator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = Process::start(folder.path());
+    assert_eq!(process.register("mallory"), 201);
+    let (address, role) = ("mallory@example.org", ["role"]);
+    let by_address = [&role[..], &[address, "admin"]].concat();
+    let told = refused(&user(folder.path(), &by_address, ""));
+    assert!(
+        told.contains("Nobody confirmed") && told.contains("mallory"),
+        "{told}"
+    );
+    // What takes something away needs no such care; and once the address is known to be theirs, it is a name.
+    said(&user(folder.path(), &["disable", address], ""));
+    refused(&user(folder.path(), &["enable", address], ""));
+    said(&user(folder.path(), &["enable", "mallory"], ""));
+    said(&user(folder.path(), &["verify", "mallory"], ""));
+    said(&user(folder.path(), &by_address, ""));
+}

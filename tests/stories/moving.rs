@@ -250,3 +250,24 @@ fn nothing_moves_into_what_is_not_empty_nor_from_under_a_server() {
     );
     assert_eq!(house_on(from).log_in("ana", PASSWORD).status, 200);
 }
+
+#[test]
+fn nothing_moves_into_a_file_that_others_may_read() {
+    let database = house_on(Database::sqlite()).close();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("new.db");
+    let to = format!("sqlite:{}", path.display());
+    std::fs::write(&path, "").expect("a file");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&path, open).expect("a mode");
+    let refused = run(&database, &["move", "--to", &to]);
+    assert!(!refused.status.success());
+    assert!(complained(&refused).contains("others may read it"));
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(folder.path().join("elsewhere.db"), &link).expect("a link");
+    let to_link = format!("sqlite://{}", link.display());
+    assert!(!run(&database, &["move", "--to", &to_link]).status.success());
+    std::fs::remove_file(&path).expect("gone");
+    let done = run(&database, &["move", "--to", &to]);
+    assert!(done.status.success(), "{}", complained(&done));
+}
