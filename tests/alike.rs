@@ -127,7 +127,11 @@ fn a_refusal_takes_the_same_statements_and_hashes_whoever_it_is_about() {
         // With a cookie that makes nobody known.
         let (answer, with_cookie) = cost(|| {
             let form = house.post("/login").header("Origin", &house.origin);
-            let cookie = format!("vestibule-device={}.20000.AAAA", "a".repeat(26));
+            let cookie = format!(
+                "vestibule-device={}.20000.{}",
+                "a".repeat(26),
+                "A".repeat(43)
+            );
             form.header("Cookie", &cookie)
                 .form(&[("username", name), ("password", WRONG)])
         });

@@ -5,6 +5,7 @@
 //! (OWASP calls it a device cookie). It holds nothing personal: what the MACs stand for only we can tell. A mark is good
 //! for a year, and until what its account has out there ends, as with a new password: it stands for an account's version.
 
+use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::BASE64URL_NOPAD;
 
@@ -26,14 +27,14 @@ pub struct DeviceKey(hmac::Key);
 /// A cookie taken apart: `ID.DAY.MAC.DAY.MAC…`. Whether a MAC is genuine is another question.
 struct Device<'c> {
     id: &'c str,
-    marks: Vec<Mark<'c>>,
+    marks: Vec<Mark>,
 }
 
 /// That an account signed in.
-struct Mark<'c> {
+struct Mark {
     /// On which day since 1970.
     day: i64,
-    mac: &'c str,
+    mac: Vec<u8>,
 }
 
 /// Which account, and under which of its versions.
@@ -54,25 +55,30 @@ impl<'a> Whose<'a> {
 }
 
 impl<'c> Device<'c> {
+    /// One bad mark spoils the whole: we never made such a cookie. Those of others, or under another secret, do not.
     fn parse(cookie: &'c str) -> Option<Self> {
         let mut parts = cookie.split('.');
         let id = parts.next()?;
         let mut marks = Vec::new();
         while let Some(day) = parts.next() {
-            marks.push(Mark {
-                day: day
-                    .parse()
-                    .ok()
-                    .filter(|day| (0..1_000_000).contains(day))?,
-                mac: parts.next()?,
-            });
+            marks.push(Mark::parse(day, parts.next()?)?);
         }
         let well_formed = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         (well_formed && marks.len() <= ACCOUNTS).then_some(Self { id, marks })
     }
 }
 
-impl Mark<'_> {
+impl Mark {
+    fn parse(day: &str, mac: &str) -> Option<Self> {
+        let mark = Self {
+            day: day.parse().ok()?,
+            mac: BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?,
+        };
+        // `+7` and `07` would be other spellings of `7`.
+        let plain = (0..1_000_000).contains(&mark.day) && mark.day.to_string() == day;
+        (plain && mark.mac.len() == SHA256_OUTPUT_LEN).then_some(mark)
+    }
+
     /// A day ahead at most: instances' clocks may differ.
     fn is_fresh(&self, now: i64) -> bool {
         (now / DAY - REMEMBERED..=now / DAY + 1).contains(&self.day)
@@ -121,15 +127,14 @@ impl DeviceKey {
             .filter(|mark| mark.is_fresh(now) && !self.is_genuine(mark, &id, whose));
         let others: String = others
             .take(ACCOUNTS - 1)
-            .map(|mark| format!(".{}.{}", mark.day, mark.mac))
+            .map(|mark| format!(".{}.{}", mark.day, BASE64URL_NOPAD.encode(&mark.mac)))
             .collect();
         Ok(format!("{id}.{day}.{new}{others}"))
     }
 
-    fn is_genuine(&self, mark: &Mark<'_>, device: &str, whose: Whose<'_>) -> bool {
-        let mac = BASE64URL_NOPAD.decode(mark.mac.as_bytes());
+    fn is_genuine(&self, mark: &Mark, device: &str, whose: Whose<'_>) -> bool {
         let message = message(device, whose, mark.day);
-        hmac::verify(&self.0, message.as_bytes(), &mac.unwrap_or_default()).is_ok()
+        hmac::verify(&self.0, message.as_bytes(), &mark.mac).is_ok()
     }
 }
 
@@ -188,6 +193,37 @@ mod tests {
             .mark(Some(&cookie), of("ana", 1), NOW + 400 * DAY, &chance)
             .unwrap();
         assert!(knows(&later, 1, 400) && later.len() == cookie.len());
+    }
+
+    #[test]
+    fn a_cookie_has_one_spelling_and_one_bad_mark_spoils_it() {
+        let (ours, elsewhere, chance) = (
+            DeviceKey::new(&[1; 32]),
+            DeviceKey::new(&[2; 32]),
+            Chance::real(),
+        );
+        let cookie = ours.mark(None, of("ana", 1), NOW, &chance).unwrap();
+        let knows = |cookie: &str| ours.knows(cookie, of("ana", 1), NOW).is_some();
+        let (day, (id, mark)) = ((NOW / DAY).to_string(), cookie.split_once('.').unwrap());
+        for spelled in [format!("+{day}"), format!("0{day}"), format!("000{day}")] {
+            let other = cookie.replace(&format!(".{day}."), &format!(".{spelled}."));
+            assert!(!knows(&other), "{other}");
+        }
+        for bad in [
+            "1.y".to_owned(),
+            format!("{day}."),
+            format!("{day}.{}", "A".repeat(42)),
+            format!("{day}.{}=", "A".repeat(43)),
+            // The last letter holds bits that are in no MAC.
+            format!("{day}.{}B", "A".repeat(42)),
+        ] {
+            assert!(!knows(&format!("{id}.{bad}.{mark}")), "{bad}");
+            assert!(!knows(&format!("{cookie}.{bad}")), "{bad}");
+        }
+        // A mark under another server secret, or of another account, is one all the same.
+        let both = elsewhere.mark(Some(&cookie), of("ana", 1), NOW, &chance);
+        assert!(knows(&both.unwrap()));
+        assert!(knows(&format!("{id}.1.{}.{mark}", "A".repeat(43))));
     }
 
     #[test]
