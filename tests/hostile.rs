@@ -11,6 +11,8 @@
 
 mod house;
 
+#[path = "hostile/answers.rs"]
+mod answers;
 #[path = "hostile/calls.rs"]
 mod calls;
 #[path = "hostile/fields.rs"]

@@ -190,6 +190,7 @@ const COOKIES: &[&str] = &[
     "vestibule",
     "vestibule-refresh",
     "vestibule-device",
+    "vestibule-letter",
     "__Host-vestibule",
 ];
 
@@ -221,6 +222,12 @@ const FIELDS: &[&str] = &[
     "next",
     "grant_type",
     "refresh_token",
+    "code",
+    "request",
+    "secret",
+    "invite",
+    "current_password",
+    "new_password",
     "_method",
     "more",
     "",

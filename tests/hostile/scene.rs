@@ -19,7 +19,7 @@ pub struct Scene {
     runtime: Runtime,
     client: Option<Client>,
     log: Log,
-    _database: Database,
+    database: Database,
 }
 
 /// A request in parts.
@@ -114,13 +114,23 @@ impl Scene {
             runtime,
             client: Some(client),
             log,
-            _database: database,
+            database,
         };
         assert_eq!(
             scene.register("ana", "ana@example.org", PASSWORD).status,
             201
         );
         scene
+    }
+
+    /// Where it keeps things.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Does something beside the service.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Sends a request and checks what holds for every answer.

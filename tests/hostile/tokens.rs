@@ -45,7 +45,8 @@ fn tokens(algorithm: Algorithm) -> (Tokens, Key) {
 
 const EVERY: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::HS256];
 
-fn id(bytes: [u8; 16]) -> String {
+/// An id of ours.
+pub fn id(bytes: [u8; 16]) -> String {
     BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
 }
 

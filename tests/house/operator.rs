@@ -44,10 +44,15 @@ pub fn wanted(uses: i64) -> Wanted {
 
 /// Makes an invitation and gives its name and its code.
 pub fn invite(house: &House, wanted: Wanted) -> (String, String) {
-    let given = match house.database.url() {
+    invite_to(&house.database, wanted, house.clock.unix())
+}
+
+/// The same where no house stands.
+pub fn invite_to(database: &Database, wanted: Wanted, now: i64) -> (String, String) {
+    let given = match database.url() {
         Some(_) => SECRET.to_owned(),
         None => {
-            let file = house.database.data_dir().join("server-secret");
+            let file = database.data_dir().join("server-secret");
             let secret = std::fs::read_to_string(file).expect("a secret");
             secret.trim_end().to_owned()
         }
@@ -55,8 +60,8 @@ pub fn invite(house: &House, wanted: Wanted) -> (String, String) {
     let secret = ServerSecret::derive(&Secret::new(given)).expect("keys");
     let key = InviteKey::new(secret.invites());
     run(async {
-        let pool = pool(&house.database).await;
-        let made = invites::make(&pool, &key, &Chance::real(), wanted, house.clock.unix()).await;
+        let pool = pool(database).await;
+        let made = invites::make(&pool, &key, &Chance::real(), wanted, now).await;
         pool.close().await;
         let (row, code) = made.expect("an answer").expect("chance");
         (row.id, code.shown().to_string())
