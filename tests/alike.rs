@@ -1,5 +1,5 @@
 //! What a refusal costs, whoever it is about: the same statements and the same number of hashes for names that nobody has,
-//! accounts that are there, disabled ones, and those that are closed to strangers.
+//! accounts that are there, disabled ones, and those that are closed to strangers; and the same words.
 //!
 //! In a process of its own: everything that is told of work is told to one listener.
 
@@ -170,6 +170,88 @@ fn a_refusal_takes_the_same_statements_and_hashes_whoever_it_is_about() {
     ] {
         let (answer, work) = cost(|| house.refresh(&forged));
         assert_eq!((answer.status, work.len()), (400, 0), "{work:#?}");
+    }
+}
+
+/// What of an answer tells whom it is about: all but when it came, and the name of its request, of which the length stays.
+fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let headers = answer.headers.iter();
+    let headers = headers
+        .filter(|(name, _)| name.as_str() != "date")
+        .map(|(name, value)| (name.to_string(), format!("{value:?}")));
+    let request = answer.text_of("request_id");
+    let text = answer.text.replace(&request, &"-".repeat(request.len()));
+    (answer.status, headers.collect(), text)
+}
+
+#[test]
+fn a_wrong_password_of_somebody_signed_in_is_refused_alike_whoever_they_are() {
+    let _turn = listen();
+    let house = House::with(&[
+        ("vestibule.throttle", "on"),
+        ("vestibule.failures_per_name", "100"),
+        ("vestibule.failures_per_address", "1000"),
+        ("vestibule.failures_per_network", "1000"),
+    ]);
+    all_is_told();
+    let tokens = ["known", "closed"].map(|name| (name, house.token_of(name)));
+    // Closed to strangers; whoever is inside is none.
+    house.database.ask(
+        "insert into login_failures (account_id, failures)
+         select id, 100 from accounts where username = 'closed'",
+    );
+    let confirm = |token: &str, password: &str| {
+        let call = house.post("/auth/confirm").bearer(token);
+        cost(|| call.json(&serde_json::json!({ "password": password })))
+    };
+    let (first, work) = confirm(&tokens[0].1, WRONG);
+    assert_eq!((first.status, hashes(&work)), (422, 1), "{work:#?}");
+    for (name, token) in &tokens {
+        for password in [WRONG, &"x".repeat(120)] {
+            let (answer, same) = confirm(token, password);
+            assert_eq!(told(&answer), told(&first), "{name}");
+            assert_eq!(same, work, "{name}");
+        }
+    }
+    for (name, token) in &tokens {
+        assert_eq!(confirm(token, PASSWORD).0.status, 200, "{name}");
+    }
+}
+
+#[test]
+fn a_refresh_token_that_is_no_good_any_more_does_not_tell_why() {
+    let _turn = listen();
+    let house = House::new();
+    all_is_told();
+    let token_of = |name: &str| {
+        assert_eq!(house.register(name).status, 201);
+        house.log_in(name, PASSWORD).text_of("refresh_token")
+    };
+    let [shut, gone, ended, raised] = ["shut", "gone", "ended", "raised"].map(token_of);
+    for sql in [
+        "update accounts set disabled_at = 1 where username = 'shut'",
+        "update sessions set ended_at = 1, ended_why = 'logged_out'
+         where account_id = (select id from accounts where username = 'ended')",
+        "update accounts set version = version + 1 where username = 'raised'",
+    ] {
+        house.database.ask(sql);
+    }
+    let access = house.log_in("gone", PASSWORD).text_of("access_token");
+    let left = house.call("DELETE", "/auth/me").bearer(&access).send();
+    assert!(left.status < 300, "{}", left.text);
+    let (first, work) = cost(|| house.refresh(&shut));
+    assert_eq!((first.status, work.len()), (400, 1), "{work:#?}");
+    let forged = "vestibule_rt_nobody.0.AAAA".to_owned();
+    assert_eq!(told(&house.refresh(&forged)), told(&first));
+    for (name, token) in [
+        ("shut", shut),
+        ("gone", gone),
+        ("ended", ended),
+        ("raised", raised),
+    ] {
+        let (answer, same) = cost(|| house.refresh(&token));
+        assert_eq!(told(&answer), told(&first), "{name}");
+        assert_eq!(same, work, "{name}");
     }
 }
 
