@@ -52,8 +52,9 @@ impl Log for Listener {
         let text = record.args().to_string();
         let work = match record.target() {
             HASHES => format!("hash {text}"),
-            // Without how many rows there were, and how long it took.
+            // Without how many rows there were, and how long it took, or that it took long on a busy machine.
             _ => text
+                .trim_start_matches("slow statement: execution time exceeded alert threshold ")
                 .split(" rows_affected")
                 .next()
                 .expect("text")
