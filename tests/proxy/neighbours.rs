@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::front::{Doors, Front};
 use crate::visitor::Visitor;
-use crate::visits::house_behind;
+use crate::visits::{assert_https_from_now_on, house_behind};
 
 /// A request that is under way until its body is given up, in ten seconds.
 fn hold(front: &Front, address: &str) -> Child {
@@ -40,7 +40,9 @@ fn one_ipv6_network_has_the_places_of_one_ipv4_address() {
     let status = |address: &str| {
         let address = format!("X-Address: {address}");
         let page = ["-H", "Accept: text/html", "-H", &address];
-        visitor.ask("/login", &page).status
+        let reply = visitor.ask("/login", &page);
+        assert_https_from_now_on(&reply);
+        reply.status
     };
     let crowded = || status("2001:db8::1:a:b:c:d") == 429 && status("192.0.2.1") == 429;
     let seen = (0..6).any(|_| {

@@ -1,8 +1,14 @@
 //! What works through a proxy, and what a stranger cannot do there.
 
+use std::net::TcpListener;
+
 use crate::front::{Doors, Front};
+use crate::house::process::free_port;
 use crate::house::{House, PASSWORD};
-use crate::visitor::{ADDRESS, Visitor};
+use crate::visitor::{ADDRESS, Reply, Visitor};
+
+/// As Vestibule sends it, in small letters.
+const HSTS: &str = "max-age=63072000; includesubdomains";
 
 /// Tells a story behind nginx and behind Caddy.
 fn behind_both(story: impl Fn(&House, &Front)) {
@@ -95,6 +101,58 @@ fn security_headers_are_there_once() {
     });
 }
 
+/// The whole of what a reply says about later visits.
+pub fn assert_https_from_now_on(reply: &Reply) {
+    let told = reply.headers("strict-transport-security");
+    assert_eq!(told, [HSTS], "{reply:?}");
+}
+
+#[test]
+fn what_a_proxy_refuses_asks_for_https_too() {
+    behind_both(|house, front| {
+        let visitor = Visitor::before(front);
+        // The service itself, so that the proxies say no more and no less.
+        let host = format!("localhost:{}", front.doors.https);
+        let own = house.get("/login").header("Host", &host).send();
+        let own = own.header("Strict-Transport-Security");
+        assert_eq!(own.to_ascii_lowercase(), HSTS);
+        for more in [&[][..], &["-H", "Host: localhost:1"]] {
+            assert_https_from_now_on(&visitor.ask("/login", more));
+        }
+        let body = format!("username={}", "x".repeat(100_000));
+        assert_https_from_now_on(&visitor.ask("/auth/token", &["-d", &body]));
+        let header = format!("X-Large: {}", "x".repeat(60_000));
+        let large = visitor.ask("/login", &["-H", &header]);
+        // Caddy answers large headers before it knows for whom they are, with 431 and no header at all.
+        if large.status != 431 {
+            assert_https_from_now_on(&large);
+        }
+    });
+}
+
+#[test]
+fn a_proxy_without_a_service_asks_for_https_too() {
+    // Accepted by the system, and never heard.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = silent.local_addr().expect("its number").port();
+    let hears_nothing = |start: fn(Doors, &str) -> Front, port: u16, status: u16| {
+        let front = start(Doors::free(), &format!("http://127.0.0.1:{port}"));
+        let reply = Visitor::before(&front).ask("/login", &[]);
+        assert_eq!(reply.status, status, "{reply:?}");
+        assert_https_from_now_on(&reply);
+        // Nor a version.
+        let server = reply.headers("server").join("");
+        assert!(!server.contains(|c: char| c.is_ascii_digit()), "{server}");
+    };
+    // All at once, since the silent one is waited for.
+    std::thread::scope(|all| {
+        for start in [Front::nginx, Front::caddy] {
+            all.spawn(move || hears_nothing(start, free_port(), 502));
+            all.spawn(move || hears_nothing(start, silent, 504));
+        }
+    });
+}
+
 #[test]
 fn http_leads_people_on_and_tells_programs() {
     behind_both(|_, front| {
@@ -106,6 +164,9 @@ fn http_leads_people_on_and_tells_programs() {
             (person.status, person.headers("location")),
             (301, vec![place.as_str()])
         );
+        // Not to be sent without TLS (RFC 6797, 7.2).
+        let hsts = person.headers("strict-transport-security");
+        assert!(hsts.is_empty(), "{person:?}");
         for more in [
             &["-d", "username=ana&password=x"][..],
             &["-d", "username=ana", "-H", "Accept: text/html"],
