@@ -1,7 +1,7 @@
 //! The service behind the proxies that `deploy/` configures, over TLS, as strangers meet it: nginx and Caddy run the
 //! shipped files, in which only ports, places and the host name are others.
 //!
-//! They need nginx, Caddy, slowhttptest, openssl and curl. `.ci/run` brings them.
+//! They need nginx, Caddy, slowhttptest, nft, ip, openssl and curl. `.ci/run` brings them.
 
 #![allow(
     clippy::expect_used,
@@ -15,6 +15,8 @@ mod house;
 mod attacks;
 #[path = "proxy/crawlers.rs"]
 mod crawlers;
+#[path = "proxy/firewall.rs"]
+mod firewall;
 #[path = "proxy/front.rs"]
 mod front;
 #[path = "proxy/neighbours.rs"]
