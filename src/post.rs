@@ -11,7 +11,6 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use rocket::tokio::time::timeout;
 
-use crate::accounts::rules::deliverable;
 use crate::config::{Fault, MailSettings, Security};
 
 /// How long one step of a conversation with the mail server may take.
@@ -100,7 +99,7 @@ impl Post {
 
     fn message(&self, letter: &Envelope<'_>) -> Result<Message, Undelivered> {
         let never = |error: &dyn std::fmt::Display| Undelivered::Never(error.to_string());
-        let to = deliverable(letter.to).parse::<Address>();
+        let to = letter.to.parse::<Address>();
         let to =
             to.map_err(|error| never(&format!("The address cannot be written to: {error}.")))?;
         let written = Duration::from_secs(letter.written_at.unsigned_abs());

@@ -11,6 +11,7 @@ use rocket::futures::future::join_all;
 use rocket::tokio::time::{sleep, timeout};
 
 use super::opened;
+use crate::accounts::rules::deliverable;
 use crate::log::Log;
 use crate::post::{Envelope, Post, Undelivered};
 use crate::store::outbox::{self as rows, Queued};
@@ -111,7 +112,7 @@ impl Delivery {
         };
         let envelope = Envelope {
             id: &letter.id,
-            to: &letter.sent_to,
+            to: &deliverable(&letter.sent_to),
             subject: &written.subject,
             text: &written.text,
             html: &written.html,
