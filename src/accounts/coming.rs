@@ -2,7 +2,8 @@
 //!
 //! Who comes in meets the rules of registration, but for the password, which nobody here knows. An account is one
 //! row, so it is here whole or not at all; who comes a second time is found and left as it is. So an import that was
-//! cut off is simply run again.
+//! cut off is simply run again. Only a name and an address are no proof that somebody is here: a stranger can register
+//! with another person's.
 
 mod arrival;
 
@@ -77,6 +78,8 @@ struct Waiting {
     fast: Option<Fast>,
     /// Whether its id came with it.
     has_own_id: bool,
+    /// Whether the file says since when it is.
+    says_when: bool,
 }
 
 impl Gate {
@@ -161,6 +164,7 @@ impl Gate {
             ..refused(None, unread.reason)
         })?;
         let username = arrival.shown();
+        let says_when = arrival.says_when();
         let judged = arrival.judge(&self.reading, self.now);
         let (mut newcomer, fast) = judged.map_err(|reason| refused(username.clone(), reason))?;
         let has_own_id = !newcomer.account.id.is_empty();
@@ -174,6 +178,7 @@ impl Gate {
             newcomer,
             fast,
             has_own_id,
+            says_when,
         })
     }
 
@@ -248,14 +253,17 @@ const RESERVED_NAME: &str =
 const RESERVED_ADDRESS: &str =
     "The address was lately that of an account here, which can still take it back.";
 const OTHER_ID: &str = "An account with this name and address is here under another id.";
+const PENDING: &str = "Somebody registered with this name and address and did not confirm it. Delete that account, then run this again: \
+     vestibule user delete NAME";
+const UNCONFIRMED: &str = "An account with this name and address is here that nobody confirmed, maybe a stranger's. Give the owner of the \
+     address a link to a new password: vestibule user reset-link NAME";
 
 /// The accounts here that a batch meets, by what it may meet them by.
 #[derive(Default)]
 struct Met {
     ids: HashSet<String>,
     emails: HashSet<String>,
-    /// By username: the address.
-    usernames: HashMap<String, String>,
+    usernames: HashMap<String, Known>,
     /// Usernames and addresses that nobody may have now. None of one kind is one of the other.
     reserved: HashSet<String>,
 }
@@ -268,9 +276,9 @@ impl Met {
                 met.reserved.extend([one.username_key, one.email_key]);
                 continue;
             }
-            met.ids.insert(one.id);
+            met.ids.insert(one.id.clone());
             met.emails.insert(one.email_key.clone());
-            met.usernames.insert(one.username_key, one.email_key);
+            met.usernames.insert(one.username_key.clone(), one);
         }
         met
     }
@@ -286,8 +294,10 @@ impl Met {
             return Some(End::LeftOut(RESERVED_NAME));
         }
         match self.usernames.get(&keys.username) {
-            Some(email) if *email != keys.email => Some(End::LeftOut(TAKEN)),
+            Some(other) if other.email_key != keys.email => Some(End::LeftOut(TAKEN)),
+            Some(other) if other.is_pending => Some(End::LeftOut(PENDING)),
             Some(_) if one.has_own_id => Some(End::LeftOut(OTHER_ID)),
+            Some(other) if !is_same(other, one) => Some(End::LeftOut(UNCONFIRMED)),
             Some(_) => Some(End::Here),
             None if self.emails.contains(&keys.email) => Some(End::LeftOut(TAKEN)),
             None => {
@@ -296,6 +306,17 @@ impl Met {
             }
         }
     }
+}
+
+/// Whether an account with the same name and address is the same person's. An address that nobody confirmed proves
+/// nothing. A hash of another kind than ours came by an import, as only those do; and after its owner signed in, the
+/// moment since when the account is still is what the file says.
+fn is_same(known: &Known, one: &Waiting) -> bool {
+    let account = &one.newcomer.account;
+    known.is_confirmed
+        || !known.password_hash.starts_with("$argon2id$")
+        || known.password_hash == account.password_hash
+        || one.says_when && known.created_at == account.created_at
 }
 
 /// The lines in which names were seen before. Hashed, so that a million lines take some 50 MiB.

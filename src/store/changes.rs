@@ -158,7 +158,7 @@ pub async fn names_of(pool: &Pool, account: &str) -> Result<Vec<Reserved>, Fault
 }
 
 /// Deletes an account that still has this version, with all that is known of it. Its name stays reserved for nobody,
-/// and instances are told that no token of it is good.
+/// unless nobody could use the account yet; and instances are told that no token of it is good.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
@@ -170,12 +170,13 @@ pub async fn delete(
     version: i64,
     now: i64,
 ) -> Result<Changed, Fault> {
-    let account =
-        sqlx::query("delete from accounts where id = $1 and username_key = $2 and version = $3");
+    let account = sqlx::query(
+        "delete from accounts where id = $1 and username_key = $2 and version = $3 returning pending_until",
+    );
     let account = account.bind(id).bind(username_key).bind(version);
-    if work.run(account).await?.rows_affected() == 0 {
+    let Some(account) = work.row(account).await? else {
         return Ok(Changed::Outdated);
-    }
+    };
     // What has no row in `accounts` to go with.
     for table in ["login_failures", "wrong_passwords", "outbox"] {
         let delete = AssertSqlSafe(format!("delete from {table} where account_id = $1"));
@@ -183,7 +184,11 @@ pub async fn delete(
     }
     let names = sqlx::query("update reserved_names set account_id = null where account_id = $1");
     work.run(names.bind(id)).await?;
-    reserve(work, username_key, None, now).await?;
+    // A name that only waited for its address was nobody's, as when the wait is over.
+    let pending: Option<i64> = account.try_get("pending_until")?;
+    if pending.is_none() {
+        reserve(work, username_key, None, now).await?;
+    }
     let departed = sqlx::query(AssertSqlSafe(format!(
         "insert into departed_accounts (account_id, version, left_at, told_at) values ($1, $2, $3, {})",
         pool.clock()

@@ -18,7 +18,7 @@ pub struct Newcomer {
     pub keys: Keys,
 }
 
-/// What an account that is here has in common with one that comes in.
+/// What an account that is here has in common with one that comes in, and what tells whether it is the same person's.
 pub struct Known {
     /// Its id.
     pub id: String,
@@ -26,6 +26,14 @@ pub struct Known {
     pub username_key: String,
     /// Its address in lower case.
     pub email_key: String,
+    /// As it is stored.
+    pub password_hash: String,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// Whether its owner showed that letters to the address arrive.
+    pub is_confirmed: bool,
+    /// Whether it is forgotten, unless its address is confirmed.
+    pub is_pending: bool,
 }
 
 impl Known {
@@ -50,11 +58,12 @@ pub async fn known(pool: &Pool, newcomers: &[&Newcomer]) -> Result<Vec<Known>, F
         places.join(",")
     };
     // Each question has an index of its own.
-    let select = "select id, username_key, email_key from accounts where";
+    let select = "select id, username_key, email_key, password_hash, created_at, email_verified_at, pending_until
+                  from accounts where";
     let sql = format!(
         "{select} id in ({}) union {select} username_key in ({}) union {select} email_key in ({})
-         union select '' as id, username_key, '' as email_key from reserved_names where username_key in ({})
-         union select '' as id, '' as username_key, email_key from reserved_addresses
+         union select '', username_key, '', '', 0, null, null from reserved_names where username_key in ({})
+         union select '', '', email_key, '', 0, null, null from reserved_addresses
                where email_key in ({}) and good_until > {}",
         among(1),
         among(1 + count),
@@ -76,6 +85,12 @@ pub async fn known(pool: &Pool, newcomers: &[&Newcomer]) -> Result<Vec<Known>, F
             id: row.try_get("id")?,
             username_key: row.try_get("username_key")?,
             email_key: row.try_get("email_key")?,
+            password_hash: row.try_get("password_hash")?,
+            created_at: row.try_get("created_at")?,
+            is_confirmed: row
+                .try_get::<Option<i64>, _>("email_verified_at")?
+                .is_some(),
+            is_pending: row.try_get::<Option<i64>, _>("pending_until")?.is_some(),
         })
     });
     Ok(known.collect::<Result<_, sqlx::Error>>()?)

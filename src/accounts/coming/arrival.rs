@@ -133,6 +133,11 @@ impl Arrival {
         })
     }
 
+    /// Whether it is said since when the account is.
+    pub(super) fn says_when(&self) -> bool {
+        self.said(Field::Created).is_some()
+    }
+
     /// What it comes to by the rules of registration, with the id empty where none of ours came along.
     pub(super) fn judge(
         &self,
