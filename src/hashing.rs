@@ -92,10 +92,14 @@ impl Parameters {
             passes: field("t=")?,
             lanes: field("p=")?,
         };
-        let work = u64::from(parameters.memory_kib) * u64::from(parameters.passes);
-        let affordable = parameters.memory_kib <= MOST_KIB && work <= MOST_KIB_PASSES;
+        let affordable = parameters.memory_kib <= MOST_KIB && parameters.work() <= MOST_KIB_PASSES;
         let usable = affordable && parameters.params().is_ok();
         (usable && fields.next().is_none()).then_some(parameters)
+    }
+
+    /// What they cost: memory times passes.
+    pub fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
     }
 
     /// A hash with them that no password has.

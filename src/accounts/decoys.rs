@@ -17,6 +17,10 @@ use crate::store::{Fault, Pool};
 /// How many sets of parameters are told apart: those that most accounts have.
 const SETS: usize = 8;
 
+/// How many times the work of today's parameters a decoy takes at most. An import may bring hashes that take seconds and
+/// much memory, and whoever tries names that nobody has would have them computed without end.
+const DEAREST: u64 = 4;
+
 /// How many accounts are looked at in one go, and the pause after it.
 const BATCH: i64 = 1000;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -34,8 +38,10 @@ pub struct Decoys {
 
 /// How many accounts have which parameters. Today's come last: an account that changes to them moves one border, and
 /// the decoys that change with it do so as accounts would.
-#[derive(Default)]
-struct Mix(Vec<(Parameters, u64)>);
+struct Mix {
+    today: Parameters,
+    counts: Vec<(Parameters, u64)>,
+}
 
 impl Decoys {
     /// Decoys under a key of their own. `today`: the parameters of new hashes. Looks at some accounts, which is all of
@@ -47,11 +53,11 @@ impl Decoys {
         let decoys = Self {
             key: hmac::Key::new(HMAC_SHA256, key),
             today,
-            mix: RwLock::default(),
+            mix: RwLock::new(Mix::new(today)),
         };
         // Ids are random, and so are the first of them.
         let some = hash_beginnings(pool, "", BATCH).await?;
-        let mut mix = Mix::default();
+        let mut mix = Mix::new(today);
         some.iter().for_each(|(_, hash)| mix.count(hash));
         decoys.learn(mix);
         Ok(Arc::new(decoys))
@@ -69,13 +75,13 @@ impl Decoys {
     }
 
     fn learn(&self, mix: Mix) {
-        *self.mix.write().unwrap_or_else(PoisonError::into_inner) = mix.in_order(self.today);
+        *self.mix.write().unwrap_or_else(PoisonError::into_inner) = mix.in_order();
     }
 
     /// Counts all accounts now and then, for as long as the database is open.
     pub async fn keep(self: Arc<Self>, pool: Pool) {
         while !pool.is_closed() {
-            let pause = match count(&pool).await {
+            let pause = match count(&pool, self.today).await {
                 Ok(mix) => {
                     self.learn(mix);
                     COUNTING
@@ -89,8 +95,8 @@ impl Decoys {
 }
 
 /// Some at a time, so that nobody waits for it.
-async fn count(pool: &Pool) -> Result<Mix, Fault> {
-    let (mut mix, mut after) = (Mix::default(), String::new());
+async fn count(pool: &Pool, today: Parameters) -> Result<Mix, Fault> {
+    let (mut mix, mut after) = (Mix::new(today), String::new());
     loop {
         let some = hash_beginnings(pool, &after, BATCH).await?;
         some.iter().for_each(|(_, hash)| mix.count(hash));
@@ -103,32 +109,41 @@ async fn count(pool: &Pool) -> Result<Mix, Fault> {
 }
 
 impl Mix {
+    fn new(today: Parameters) -> Self {
+        Self {
+            today,
+            counts: Vec::new(),
+        }
+    }
+
     fn count(&mut self, hash: &str) {
-        // Other kinds of hashes have no decoys.
-        let Some(parameters) = Parameters::of(hash) else {
+        // Other kinds of hashes have no decoys, nor have dear ones.
+        let most = DEAREST * self.today.work();
+        let Some(parameters) = Parameters::of(hash).filter(|one| one.work() <= most) else {
             return;
         };
-        let room = self.0.len() < SETS * SETS;
-        match self.0.iter_mut().find(|(known, _)| *known == parameters) {
+        let counts = &mut self.counts;
+        let room = counts.len() < SETS * SETS;
+        match counts.iter_mut().find(|(known, _)| *known == parameters) {
             Some((_, times)) => *times += 1,
-            None if room => self.0.push((parameters, 1)),
+            None if room => counts.push((parameters, 1)),
             None => {}
         }
     }
 
-    fn in_order(mut self, today: Parameters) -> Self {
-        self.0.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-        self.0.truncate(SETS);
-        self.0
-            .sort_by_key(|(parameters, _)| (*parameters == today, *parameters));
+    fn in_order(mut self) -> Self {
+        let (today, counts) = (self.today, &mut self.counts);
+        counts.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        counts.truncate(SETS);
+        counts.sort_by_key(|(parameters, _)| (*parameters == today, *parameters));
         self
     }
 
     /// Whose share of all numbers this one falls into; `None` where nothing was counted.
     fn at(&self, number: u64) -> Option<Parameters> {
-        let all: u64 = self.0.iter().map(|(_, times)| times).sum();
+        let all: u64 = self.counts.iter().map(|(_, times)| times).sum();
         let mut place = (u128::from(number) * u128::from(all)) >> 64;
-        for (parameters, times) in &self.0 {
+        for (parameters, times) in &self.counts {
             match place.checked_sub(u128::from(*times)) {
                 Some(rest) => place = rest,
                 None => return Some(*parameters),
@@ -143,17 +158,18 @@ mod tests {
     use super::*;
 
     const OLD: &str = "$argon2id$v=19$m=8,t=1,p=1$";
-    const NEW: &str = "$argon2id$v=19$m=16,t=1,p=1$";
+    const NEW: &str = "$argon2id$v=19$m=160,t=1,p=1$";
 
     fn decoys(counts: &[(&str, u64)]) -> Decoys {
-        let mut mix = Mix::default();
+        let today = Parameters::of(NEW).unwrap();
+        let mut mix = Mix::new(today);
         for (beginning, times) in counts {
             (0..*times).for_each(|_| mix.count(beginning));
         }
         let decoys = Decoys {
             key: hmac::Key::new(HMAC_SHA256, &[1; 32]),
-            today: Parameters::of(NEW).unwrap(),
-            mix: RwLock::default(),
+            today,
+            mix: RwLock::new(Mix::new(today)),
         };
         decoys.learn(mix);
         decoys
@@ -189,6 +205,17 @@ mod tests {
     }
 
     #[test]
+    fn no_decoy_takes_more_than_four_times_todays_work() {
+        let dear = ["m=262144,t=3,p=1", "m=641,t=1,p=1", "m=160,t=5,p=1"]
+            .map(|costs| format!("$argon2id$v=19${costs}$"));
+        let counts = dear.each_ref().map(|one| (one.as_str(), 100));
+        let decoys = decoys(&[&counts[..], &[(OLD, 1), (NEW, 1)]].concat());
+        let works = (0..1000).map(|number| Parameters::of(&decoys.of(&format!("n{number}"))));
+        assert!(works.flatten().all(|one| one.work() <= 160));
+        assert!((400..600).contains(&old_ones(&decoys).len()));
+    }
+
+    #[test]
     fn sets_are_bounded_and_the_most_frequent_stay() {
         let rare: Vec<String> = (0..500)
             .map(|number| format!("$argon2id$v=19$m={},t=1,p=1$", 100 + number))
@@ -196,7 +223,7 @@ mod tests {
         let mut counts = vec![(OLD, 100)];
         counts.extend(rare.iter().map(|one| (one.as_str(), 1)));
         let decoys = decoys(&counts);
-        assert!(decoys.mix.read().unwrap().0.len() <= SETS);
+        assert!(decoys.mix.read().unwrap().counts.len() <= SETS);
         assert!(old_ones(&decoys).len() > 800);
     }
 }
