@@ -13,8 +13,10 @@ use super::base64;
 
 /// The most work a hash may ask for: about a second and a half each, on one core of today.
 const MOST_ITERATIONS: u32 = 4_000_000;
-const MOST_BCRYPT: u32 = 15;
+const MOST_BCRYPT: u32 = 14;
 const MOST_SCRYPT_WORK: u64 = 4_194_304;
+/// What the rounds of scrypt begin with and end in is hashed as well, 128 bytes for each r·p, however small N is.
+const MOST_SCRYPT_ROUNDS: u64 = 1024;
 /// And the most memory, in bytes.
 const MOST_SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -117,11 +119,10 @@ impl Scrypt {
         let blocks = (1_u64 << self.log_n).checked_mul(u64::from(self.r));
         let bytes = blocks.and_then(|blocks| blocks.checked_mul(128));
         let work = blocks.and_then(|blocks| blocks.checked_mul(u64::from(self.p)));
-        // The rounds need memory of their own.
         let rounds = u64::from(self.r).saturating_mul(u64::from(self.p));
         bytes.is_none_or(|bytes| bytes > MOST_SCRYPT_BYTES)
             || work.is_none_or(|work| work > MOST_SCRYPT_WORK)
-            || rounds > MOST_SCRYPT_BYTES / 128
+            || rounds > MOST_SCRYPT_ROUNDS
     }
 
     fn compute(self, password: &[u8], salt: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
@@ -223,9 +224,9 @@ impl Recipe {
                     .then_some("The hash asks for more than 4,000,000 iterations.")
             }
             Self::Bcrypt { cost, .. } => (!(4..=MOST_BCRYPT).contains(cost))
-                .then_some("The hash asks for a bcrypt cost that is not between 4 and 15."),
+                .then_some("The hash asks for a bcrypt cost that is not between 4 and 14."),
             Self::Scrypt { cost, .. } | Self::Firebase { cost, .. } => cost.is_too_dear().then_some(
-                "The hash asks for more memory or time than a login may take: 256 MiB, or N·r·p of 4,194,304.",
+                "The hash asks for more memory or time than a login may take: 256 MiB, N·r·p of 4,194,304, or r·p of 1,024.",
             ),
             Self::Digest { .. } => None,
         }
