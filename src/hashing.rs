@@ -141,6 +141,8 @@ pub enum Verdict {
     Right,
     /// The password is right, and its hash has other parameters than new ones get: hash it again.
     Outdated,
+    /// The stored hash cannot be read, or asks for too much: no password is right.
+    Unreadable,
 }
 
 impl Hashing {
@@ -201,16 +203,15 @@ impl Hashing {
     /// Checks a password against a PHC string. An unknown name gets a decoy, so that it costs what a known one does.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the line is full; [`Error::Internal`] for a stored hash that cannot be read.
+    /// [`Error::Busy`] when the line is full.
     pub async fn verify(
         &self,
         password: Zeroizing<String>,
         stored: String,
     ) -> Result<Verdict, Error> {
         let settings = self.settings;
-        self.run(move |memory| check(&password, &stored, settings, memory))
-            .await?
-            .ok_or(Error::Internal)
+        let verdict = self.run(move |memory| check(&password, &stored, settings, memory));
+        Ok(verdict.await?.unwrap_or(Verdict::Unreadable))
     }
 
     /// Runs other work that would block the executor, such as judging a new password, in the same line.
@@ -358,18 +359,8 @@ fn is_right(
     memory: &mut Vec<Block>,
 ) -> Option<bool> {
     let parsed = PasswordHash::new(stored).ok()?;
-    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
-    let version = parsed
-        .version
-        .map_or(Ok(Version::V0x13), Version::try_from)
-        .ok()?;
-    let params = Params::try_from(&parsed).ok()?;
-    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-    if params.m_cost() > MOST_KIB || work > MOST_KIB_PASSES {
-        return None;
-    }
+    let argon2 = argon2_of(&parsed)?;
     let (salt, expected) = (parsed.salt?, parsed.hash?);
-    let argon2 = Argon2::new(algorithm, version, params);
     let mut output = vec![0; expected.as_ref().len()];
     compute(&argon2, text.as_bytes(), salt.as_ref(), &mut output, memory).ok()?;
     let usual = block_count(settings);
@@ -380,6 +371,20 @@ fn is_right(
     }
     // In constant time, although the output of a slow hash says little: the habit is the point.
     Some(output.ct_eq(expected.as_ref()).into())
+}
+
+/// How a PHC string of Argon2 is computed; `None` where it cannot be, or asks for too much.
+fn argon2_of(parsed: &PasswordHash) -> Option<Argon2<'static>> {
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
+    let version = parsed
+        .version
+        .map_or(Ok(Version::V0x13), Version::try_from)
+        .ok()?;
+    let params = Params::try_from(parsed).ok()?;
+    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+    let affordable = params.m_cost() <= MOST_KIB && work <= MOST_KIB_PASSES;
+    let salted = parsed.salt?.as_ref().len() >= argon2::MIN_SALT_LEN;
+    (affordable && salted).then(|| Argon2::new(algorithm, version, params))
 }
 
 fn block_count(settings: HashSettings) -> usize {
@@ -418,14 +423,14 @@ mod tests {
         assert_eq!(verify("pass\0word é", &stored).await, Ok(Verdict::Right));
         assert_eq!(verify("pass\0word e", &stored).await, Ok(Verdict::Wrong));
         assert_eq!(verify("pass", &stored).await, Ok(Verdict::Wrong));
-        assert_eq!(verify("x", "not a hash").await, Err(Error::Internal));
+        assert_eq!(verify("x", "not a hash").await, Ok(Verdict::Unreadable));
         assert_eq!(
             verify(
                 "x",
                 "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"
             )
             .await,
-            Err(Error::Internal)
+            Ok(Verdict::Unreadable)
         );
     }
 

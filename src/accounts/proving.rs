@@ -182,8 +182,15 @@ impl Accounts {
         let account = candidate.map(|candidate| &candidate.account);
         // For somebody, too: choosing takes time.
         let decoy = self.decoys.of(name.text());
-        let stored = account.map_or(decoy, |account| account.password_hash.clone());
-        let verdict = self.hashing.verify(tried, stored).await?;
+        let stored = account.map_or(&decoy, |account| &account.password_hash);
+        let mut verdict = self.hashing.verify(tried.clone(), stored.clone()).await?;
+        if verdict == Verdict::Unreadable {
+            // Whoever tries gets what they would for a wrong password; a link to a new one helps its owner.
+            let id = account.map_or("", |account| &account.id);
+            let log = &self.world.log;
+            log.notice("error", "hash_unreadable", &[("account", id)]);
+            verdict = self.hashing.verify(tried, decoy).await?;
+        }
         // After the hash, like any wrong password: strangers learn nothing.
         if !(possible && open) {
             return Err(Error::WrongPassword);

@@ -13,8 +13,8 @@
 mod forms;
 mod recipe;
 
+use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Params};
 use data_encoding::{BASE64_NOPAD, HEXLOWER};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -24,8 +24,10 @@ pub use recipe::{Kind, Recipe};
 /// How a wrapped hash begins.
 const WRAPPED: &str = "$vestibule-wrapped$";
 
-/// The longest text of a hash that is looked at, in bytes.
+/// The longest text of a hash that is looked at, in bytes; and what the Argon2id around a wrapped one takes of it at most.
 const LONGEST: usize = 1024;
+const AROUND: usize = 128;
+const TOO_LONG: &str = "The hash is longer than any that is known here.";
 
 /// The most that an Argon2 hash from elsewhere may ask for: 256 MiB, and so much memory times passes, about half a
 /// second.
@@ -61,8 +63,18 @@ pub struct Fast {
 /// What is wrong with it, in words that quote nothing of it.
 pub fn admit(text: &str, reading: &Reading) -> Result<Admitted, &'static str> {
     if text.len() > LONGEST {
-        return Err("The hash is longer than any that is known here.");
+        return Err(TOO_LONG);
     }
+    let admitted = admit_kind(text, reading)?;
+    // It may be longer here than where it came from.
+    let length = match &admitted {
+        Admitted::AsIs(text) => text.len(),
+        Admitted::Wrap(fast) => WRAPPED.len() + fast.recipe.len() + AROUND,
+    };
+    (length <= LONGEST).then_some(admitted).ok_or(TOO_LONG)
+}
+
+fn admit_kind(text: &str, reading: &Reading) -> Result<Admitted, &'static str> {
     let text = text.strip_prefix("argon2$").map_or(text.into(), |phc| {
         // Django's name for it, before the hash itself.
         format!("${phc}").into()
@@ -93,7 +105,6 @@ pub fn admit(text: &str, reading: &Reading) -> Result<Admitted, &'static str> {
 
 fn admit_argon2(phc: &str) -> Result<Admitted, &'static str> {
     let parsed = PasswordHash::new(phc).map_err(|_| forms::BROKEN)?;
-    Algorithm::try_from(parsed.algorithm.as_str()).map_err(|_| forms::BROKEN)?;
     let params = Params::try_from(&parsed).map_err(|_| forms::BROKEN)?;
     let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
     if params.m_cost() > MOST_ARGON2_KIB || work > MOST_ARGON2_KIB_PASSES {
@@ -101,10 +112,9 @@ fn admit_argon2(phc: &str) -> Result<Admitted, &'static str> {
             "The hash asks for more memory or time than a login may take: 256 MiB, or 4 passes over them.",
         );
     }
-    match (parsed.salt, parsed.hash) {
-        (Some(_), Some(hash)) if hash.as_ref().len() >= forms::LEAST => {
-            Ok(Admitted::AsIs(phc.to_owned()))
-        }
+    super::argon2_of(&parsed).ok_or(forms::BROKEN)?;
+    match parsed.hash {
+        Some(hash) if hash.as_ref().len() >= forms::LEAST => Ok(Admitted::AsIs(phc.to_owned())),
         _ => Err(forms::BROKEN),
     }
 }

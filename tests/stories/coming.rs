@@ -293,6 +293,27 @@ fn who_came_by_an_import_is_found_again_before_and_after_they_log_in() {
 }
 
 #[test]
+fn a_hash_that_cannot_be_read_is_a_wrong_password_and_the_operator_is_told() {
+    let house = House::with(&[("vestibule.throttle", "on")]);
+    assert_eq!(house.register("ana").status, 201);
+    house
+        .database
+        .ask("update accounts set password_hash = '$vestibule-wrapped$pbkdf2-md5,i=1,l=16,s=c2Fs$argon2id$'");
+    for _ in 0..5 {
+        assert_eq!(house.log_in("ana", PASSWORD).status, 401);
+    }
+    let told = house.events("hash_unreadable");
+    assert_eq!(told.len(), 5);
+    let id = house.database.ask("select id from accounts").remove(0);
+    assert!(told.iter().all(|line| line["account"] == *id));
+    // It spends what any wrong password does.
+    assert_eq!(
+        house.database.ask("select failures from login_failures"),
+        ["5"]
+    );
+}
+
+#[test]
 fn a_reserved_name_or_address_is_nobodys_who_comes_and_the_reason_is_said() {
     let house = House::new();
     house.database.ask(

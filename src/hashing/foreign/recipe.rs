@@ -268,7 +268,7 @@ impl Recipe {
         let salt = |text: &str| data_encoding::BASE64_NOPAD.decode(text.as_bytes()).ok();
         let recipe = if let Some(kind) = first.strip_prefix("pbkdf2-") {
             Self::Pbkdf2 {
-                kind: Kind::named(kind)?,
+                kind: Kind::named(kind).filter(|kind| kind.in_pbkdf2().is_some())?,
                 iterations: next("i=")??.parse().ok()?,
                 length: next("l=")??
                     .parse()
