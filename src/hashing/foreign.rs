@@ -28,6 +28,8 @@ const WRAPPED: &str = "$vestibule-wrapped$";
 const LONGEST: usize = 1024;
 const AROUND: usize = 128;
 const TOO_LONG: &str = "The hash is longer than any that is known here.";
+const NOT_GRAPHIC: &str = "The hash holds a space, a control character or a letter beyond ASCII, as none does that is known here. A password in the \
+     clear is never taken.";
 
 /// The most that an Argon2 hash from elsewhere may ask for: 256 MiB, and so much memory times passes, about half a
 /// second.
@@ -64,6 +66,10 @@ pub struct Fast {
 pub fn admit(text: &str, reading: &Reading) -> Result<Admitted, &'static str> {
     if text.len() > LONGEST {
         return Err(TOO_LONG);
+    }
+    // PostgreSQL refuses a zero in a text, and with it everybody in the same batch.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(NOT_GRAPHIC);
     }
     let admitted = admit_kind(text, reading)?;
     // It may be longer here than where it came from.

@@ -256,7 +256,19 @@ fn what_is_wrong_is_said_without_quoting_it() {
         ("", "no password"),
         ("!unusable", "no password"),
         ("hunter2", "no kind"),
-        ("correct horse battery staple", "no kind"),
+        ("correct horse battery staple", "in the clear"),
+        (
+            "sha256$a\0b$fd0c7eaecbebd88caa4cc9000e1d569f919815087127880266cb78646acb53ab",
+            "control character",
+        ),
+        (
+            "scrypt$1024$salt\0$8$1$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "control character",
+        ),
+        (
+            "pbkdf2_sha256$20000$sälz$bNK4nh1NBR0E//zSn7tE0t+oQPjRU3eusbosImzY7Hg=",
+            "beyond ASCII",
+        ),
         ("0aa37cbef02015aa9794e469d8109d81", "--bare-hash"),
         ("$2b$04$short", "broken"),
         (
