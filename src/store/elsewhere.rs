@@ -17,23 +17,28 @@ const MOST: usize = 4_096;
 pub struct Elsewhere {
     connection: SqliteConnection,
     table: String,
-    /// Its columns, in the order of the values.
+    /// All its columns.
     pub columns: Vec<String>,
+    wanted: fn(&str) -> bool,
     /// How many rows it has.
     pub rows: u64,
     last: i64,
 }
 
-/// A row: its number in the file, and its values as text.
+/// A row: its number in the file, and the values of its wanted columns as text.
 pub type Values = (i64, Vec<Option<String>>);
 
 impl Elsewhere {
-    /// Opens a table of a file. Without a name, the first that is there of those that people usually are in. `None`:
-    /// there is none.
+    /// Opens a table of a file, to read the columns whose names are `wanted`. Without a name, the first that is there of
+    /// those that people usually are in. `None`: there is none.
     ///
     /// # Errors
     /// The file cannot be read, or is no database.
-    pub async fn open(file: &Path, table: Option<&str>) -> Result<Option<Self>, Fault> {
+    pub async fn open(
+        file: &Path,
+        table: Option<&str>,
+        wanted: fn(&str) -> bool,
+    ) -> Result<Option<Self>, Fault> {
         // Whoever made the file may have put code of theirs into its schema.
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -51,8 +56,8 @@ impl Elsewhere {
             .iter()
             .map(|row| row.try_get("name"))
             .collect::<Result<_, _>>()?;
-        let wanted = table.map_or(USUAL.to_vec(), |table| vec![table]);
-        let table = wanted
+        let tables = table.map_or(USUAL.to_vec(), |table| vec![table]);
+        let table = tables
             .into_iter()
             .find(|table| names.iter().any(|name| name == table));
         let Some(table) = table else {
@@ -71,6 +76,7 @@ impl Elsewhere {
         Ok(Some(Self {
             connection,
             columns,
+            wanted,
             rows: count.try_get::<i64, _>(0)?.unsigned_abs(),
             table,
             last: i64::MIN,
@@ -82,17 +88,15 @@ impl Elsewhere {
     /// # Errors
     /// The file cannot be read, or its table has no row numbers.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Values>, Fault> {
-        let columns: Vec<_> = self
-            .columns
-            .iter()
-            .map(|name| {
-                let name = quoted(name);
-                format!("case when octet_length({name}) <= {MOST} then cast({name} as text) end")
-            })
-            .collect();
+        // No others: a file may have thousands.
+        let wanted = self.columns.iter().filter(|name| (self.wanted)(name));
+        let columns = wanted.map(|name| {
+            let name = quoted(name);
+            format!(", case when octet_length({name}) <= {MOST} then cast({name} as text) end")
+        });
         let sql = format!(
-            "select rowid, {} from {} where rowid > $1 order by rowid limit {most}",
-            columns.join(","),
+            "select rowid{} from {} where rowid > $1 order by rowid limit {most}",
+            columns.collect::<String>(),
             self.table
         );
         let rows = sqlx::query(AssertSqlSafe(sql))

@@ -587,6 +587,29 @@ fn a_line_of_a_gigabyte_is_passed_over_without_being_kept() {
 }
 
 #[test]
+fn a_file_with_many_wide_columns_takes_no_more_memory_than_those_that_are_taken() {
+    let house = House::new();
+    let (other, path) = tutorials_file(&[]);
+    other.ask("drop table users");
+    let more = |n| format!(", c{n} text default '{}'", "x".repeat(4_000));
+    let more: String = (0..300).map(more).collect();
+    other.ask(&format!(
+        "create table users (note, user_name, email{more}, hashed_password)"
+    ));
+    other.ask(&format!(
+        "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 500)
+         insert into users (note, user_name, email, hashed_password)
+         select 'x', 'person' || n, 'person' || n || '@example.org', '{BCRYPT}' from numbers"
+    ));
+    let (done, peak) = watched(&house, &path);
+    assert_eq!(code(&done), Some(0), "{}", complained(&done));
+    assert!(said(&done).contains("Added: 500"), "{}", said(&done));
+    assert!(said(&done).contains("\"note\", \"c0\""), "{}", said(&done));
+    assert!(peak > 0 && peak < 200_000, "{peak} KiB");
+    assert_eq!(house.log_in("person500", PASSWORD).status, 200);
+}
+
+#[test]
 fn an_import_that_is_killed_goes_on_where_it_was() {
     let house = House::new();
     let mut text = String::from("username,email,password_hash\n");

@@ -88,7 +88,7 @@ impl People {
     }
 
     async fn open_sqlite(path: &Path, table: Option<&str>) -> Result<Self, Fault> {
-        let opened = Elsewhere::open(path, table).await;
+        let opened = Elsewhere::open(path, table, |name| Field::named(name).is_some()).await;
         let opened =
             opened.map_err(|fault| Fault(format!("{} cannot be read. {fault}", path.display())))?;
         let elsewhere = opened.ok_or_else(|| {
@@ -174,13 +174,14 @@ impl People {
     }
 }
 
+/// Only columns that are taken have values.
 fn arrival(
     columns: &[Option<Field>],
     values: Vec<Option<String>>,
 ) -> Result<Arrival, &'static str> {
     let mut arrival = Arrival::default();
-    for (column, value) in columns.iter().zip(values) {
-        if let (Some(field), Some(value)) = (column, value) {
+    for (field, value) in columns.iter().flatten().zip(values) {
+        if let Some(value) = value {
             arrival.say(*field, value)?;
         }
     }
