@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Err(fault) => Err(fault),
     };
     done.unwrap_or_else(|fault| {
-        eprintln!("{fault}");
+        eprintln!("{}", harmless(&fault));
         ExitCode::FAILURE
     })
 }
@@ -128,6 +128,12 @@ fn listen_to_libraries(log: &Log) {
             .unwrap_or_default();
         log.notice("error", "panic", &[("at", &place)]);
     }));
+}
+
+/// For a terminal: what a library says may quote a stranger's file, such as the names in its schema.
+fn harmless(fault: &Fault) -> String {
+    let steers = |letter: char| letter.is_control() && letter != '\n';
+    fault.to_string().replace(steers, "\u{fffd}")
 }
 
 fn in_words(error: &ErrorKind) -> String {

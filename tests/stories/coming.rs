@@ -526,6 +526,27 @@ fn a_file_that_cannot_be_it_is_refused_before_anything_happens() {
     assert!(!nowhere.data_dir().exists());
 }
 
+#[test]
+fn what_a_broken_file_is_named_like_does_not_steer_a_terminal() {
+    let house = House::new();
+    let (other, path) = tutorials_file(&[]);
+    other.ask("create table evilevil (a)");
+    let mut bytes = std::fs::read(&path).expect("a file");
+    let places = 0..bytes.len() - 8;
+    let named: Vec<_> = places
+        .filter(|at| bytes[*at..].starts_with(b"evilevil"))
+        .collect();
+    for at in named {
+        bytes[at..at + 8].copy_from_slice(b"\x1b[2Jevil");
+    }
+    std::fs::write(&path, bytes).expect("written");
+    let done = run(&house.database, &["import", path.to_str().expect("text")]);
+    assert_eq!(code(&done), Some(1), "{}", said(&done));
+    let words = complained(&done);
+    assert!(words.contains("schema (\u{fffd}[2J"), "{words:?}");
+    assert!(!words.contains('\u{1b}'), "{words:?}");
+}
+
 /// The most memory that a process had, in KiB.
 fn peak_of(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
