@@ -253,6 +253,8 @@ const RESERVED_NAME: &str =
 const RESERVED_ADDRESS: &str =
     "The address was lately that of an account here, which can still take it back.";
 const OTHER_ID: &str = "An account with this name and address is here under another id.";
+const DEPARTED: &str =
+    "The account with this id was deleted here. Without the id it would be a new one.";
 const PENDING: &str = "Somebody registered with this name and address and did not confirm it. Delete that account, then run this again: \
      vestibule user delete NAME";
 const UNCONFIRMED: &str = "An account with this name and address is here that nobody confirmed, maybe a stranger's. Give the owner of the \
@@ -262,6 +264,8 @@ const UNCONFIRMED: &str = "An account with this name and address is here that no
 #[derive(Default)]
 struct Met {
     ids: HashSet<String>,
+    /// Those of accounts that were deleted.
+    departed: HashSet<String>,
     emails: HashSet<String>,
     usernames: HashMap<String, Known>,
     /// Usernames and addresses that nobody may have now. None of one kind is one of the other.
@@ -274,6 +278,10 @@ impl Met {
         for one in known {
             if one.is_reserved() {
                 met.reserved.extend([one.username_key, one.email_key]);
+                continue;
+            }
+            if one.is_departed() {
+                met.departed.insert(one.id);
                 continue;
             }
             met.ids.insert(one.id.clone());
@@ -289,6 +297,9 @@ impl Met {
         // Whatever it is called by now.
         if self.ids.contains(&account.id) {
             return Some(End::Here);
+        }
+        if self.departed.contains(&account.id) {
+            return Some(End::LeftOut(DEPARTED));
         }
         if self.reserved.contains(&keys.username) {
             return Some(End::LeftOut(RESERVED_NAME));

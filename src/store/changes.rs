@@ -190,7 +190,11 @@ pub async fn delete(
         reserve(work, username_key, None, now).await?;
     }
     let departed = sqlx::query(AssertSqlSafe(format!(
-        "insert into departed_accounts (account_id, version, left_at, told_at) values ($1, $2, $3, {})",
+        // It may be there: an account came back under its old id before imports asked. No old token becomes good again.
+        "insert into departed_accounts (account_id, version, left_at, told_at) values ($1, $2, $3, {})
+         on conflict (account_id) do update set left_at = excluded.left_at, told_at = excluded.told_at,
+            version = case when departed_accounts.version > excluded.version then departed_accounts.version
+                           else excluded.version end",
         pool.clock()
     )));
     work.run(departed.bind(id).bind(version + 1).bind(now))

@@ -41,10 +41,15 @@ impl Known {
     pub fn is_reserved(&self) -> bool {
         self.id.is_empty()
     }
+
+    /// Whether it is no account any more: it was deleted, and its tokens are refused.
+    pub fn is_departed(&self) -> bool {
+        !self.id.is_empty() && self.username_key.is_empty()
+    }
 }
 
-/// The accounts that share an id, a username or an address with one of these, [`MOST`] at most. A reserved name or address
-/// is told of as an account that has nothing else.
+/// The accounts that share an id, a username or an address with one of these, [`MOST`] at most. A reserved name or address,
+/// or the id of a deleted account, is told of as an account that has nothing else.
 ///
 /// # Errors
 /// The database does not answer.
@@ -64,13 +69,15 @@ pub async fn known(pool: &Pool, newcomers: &[&Newcomer]) -> Result<Vec<Known>, F
         "{select} id in ({}) union {select} username_key in ({}) union {select} email_key in ({})
          union select '', username_key, '', '', 0, null, null from reserved_names where username_key in ({})
          union select '', '', email_key, '', 0, null, null from reserved_addresses
-               where email_key in ({}) and good_until > {}",
+               where email_key in ({}) and good_until > {}
+         union select account_id, '', '', '', 0, null, null from departed_accounts where account_id in ({})",
         among(1),
         among(1 + count),
         among(1 + 2 * count),
         among(1 + count),
         among(1 + 2 * count),
         pool.clock(),
+        among(1),
     );
     let ids = newcomers.iter().map(|one| &one.account.id);
     let usernames = newcomers.iter().map(|one| &one.keys.username);

@@ -293,6 +293,31 @@ fn who_came_by_an_import_is_found_again_before_and_after_they_log_in() {
 }
 
 #[test]
+fn the_id_of_a_deleted_account_does_not_come_back() {
+    let house = House::new();
+    let id = "a".repeat(26);
+    let line = json!({ "id": id, "username": "ana", "email": "ana@example.org", "hash": BCRYPT })
+        .to_string();
+    let depart = |version: i64| {
+        house.database.ask(&format!(
+            "insert into departed_accounts (account_id, version, left_at, told_at) values ('{id}', {version}, 1, 1)"
+        ));
+    };
+    depart(7);
+    let met = import(&house, &line, &[]);
+    assert_eq!(code(&met), Some(2), "{}", complained(&met));
+    assert!(said(&met).contains("was deleted here"), "{}", said(&met));
+    // One that came back before this was asked can be deleted once more, and no old token becomes good.
+    house.database.ask("delete from departed_accounts");
+    assert_eq!(code(&import(&house, &line, &[])), Some(0));
+    depart(7);
+    let gone = run(&house.database, &["user", "delete", "ana", "--yes"]);
+    assert_eq!(code(&gone), Some(0), "{}", complained(&gone));
+    let departed = "select version from departed_accounts where left_at > 1";
+    assert_eq!(house.database.ask(departed), ["7"]);
+}
+
+#[test]
 fn a_hash_that_cannot_be_read_is_a_wrong_password_and_the_operator_is_told() {
     let house = House::with(&[("vestibule.throttle", "on")]);
     assert_eq!(house.register("ana").status, 201);
