@@ -392,6 +392,26 @@ fn a_name_that_cannot_be_one_is_shown_so_that_a_terminal_takes_no_harm() {
 }
 
 #[test]
+fn a_dry_run_says_who_would_become_an_administrator() {
+    let house = House::new();
+    let line = |name: &str, role: &str| json!({ "username": name, "email": format!("{name}@example.org"), "hash": BCRYPT, "role": role });
+    let text = format!("{}\n{}", line("ana", "user"), line("bob", "admin"));
+    let words = said(&import(&house, &text, &["--dry-run"]));
+    assert!(words.contains("ana: would be added\n"), "{words}");
+    assert!(
+        words.contains("bob: would be added (administrator)\n"),
+        "{words}"
+    );
+    let told = said(&import(&house, &text, &["--dry-run", "--json"]));
+    assert!(
+        told.lines()
+            .nth(1)
+            .is_some_and(|line| line.contains("\"admin\":true")),
+        "{told}"
+    );
+}
+
+#[test]
 fn csv_is_read_as_spreadsheets_write_it() {
     let house = House::new();
     let text = format!(

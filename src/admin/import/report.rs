@@ -71,6 +71,7 @@ impl Report {
     fn sentence(&self, told: &Told) -> String {
         let name = told.username.as_deref().map_or("(nobody)".into(), shown);
         let end = match told.end {
+            End::Added if told.is_admin => "would be added (administrator)".to_owned(),
             End::Added => "would be added".to_owned(),
             End::Here => "is here already".to_owned(),
             _ => format!("left out. {}", self.reason(told)),
@@ -99,6 +100,7 @@ impl Report {
         let reason = Some(self.reason(told)).filter(|reason| !reason.is_empty());
         json!({
             "line": told.line, "last_line": told.last, "username": told.username, "end": end, "reason": reason,
+            "admin": told.is_admin,
         })
         .to_string()
     }
