@@ -243,7 +243,7 @@ fn a_stranger_who_registers_before_the_import_with_somebodys_name_and_address_is
     let house = House::new();
     assert_eq!(house.register("ana").status, 201);
     let met = import(&house, &line, &[]);
-    assert_eq!(code(&met), Some(2), "{}", said(&met));
+    assert_eq!(code(&met), Some(3), "{}", said(&met));
     assert!(said(&met).contains("reset-link"), "{}", said(&met));
     // Once letters to the address arrived, it is its owner's.
     assert!(
@@ -256,7 +256,7 @@ fn a_stranger_who_registers_before_the_import_with_somebodys_name_and_address_is
     let house = House::with(&[("vestibule.verify_email", "\"required\"")]);
     assert_eq!(house.register("ana").status, 201);
     let met = import(&house, &line, &[]);
-    assert_eq!(code(&met), Some(2), "{}", said(&met));
+    assert_eq!(code(&met), Some(3), "{}", said(&met));
     assert!(said(&met).contains("user delete"), "{}", said(&met));
     assert!(
         run(&house.database, &["user", "delete", "ana", "--yes"])
@@ -305,7 +305,7 @@ fn the_id_of_a_deleted_account_does_not_come_back() {
     };
     depart(7);
     let met = import(&house, &line, &[]);
-    assert_eq!(code(&met), Some(2), "{}", complained(&met));
+    assert_eq!(code(&met), Some(3), "{}", complained(&met));
     assert!(said(&met).contains("was deleted here"), "{}", said(&met));
     // One that came back before this was asked can be deleted once more, and no old token becomes good.
     house.database.ask("delete from departed_accounts");
