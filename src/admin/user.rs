@@ -63,7 +63,8 @@ pub enum User {
         #[arg(long)]
         json: bool,
     },
-    /// Delete it for good, with everything held about it. Its name stays reserved: nobody gets it again.
+    /// Delete it for good, with everything held about it. Its name stays reserved, unless it waited to be confirmed: nobody
+    /// gets it again.
     Delete {
         #[command(flatten)]
         one: One,
