@@ -86,17 +86,20 @@ fn again(error: Error, page: Page, fields: &[&str]) -> Refused {
     if error == Error::InvalidToken {
         return Err(error);
     }
+    Ok(refused(&error, page, fields))
+}
+
+fn refused(error: &Error, page: Page, fields: &[&str]) -> Page {
     let reasons = fields
         .iter()
         .map(|field| ((*field).to_owned(), json!(error.reason(field))));
     let errors: serde_json::Map<String, Value> = reasons.collect();
     let told = errors.values().any(Value::is_string);
     let problem = (!told).then(|| error.row().detail);
-    Ok(page
-        .with("errors", &errors)
+    page.with("errors", &errors)
         .with("problem", &problem)
-        .with("retry", &retry(&error))
-        .refusing(&error))
+        .with("retry", &retry(error))
+        .refusing(error)
 }
 
 /// When to try again, where a wait is why a form came back. A moment only for waits that last: seconds are over

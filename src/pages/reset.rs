@@ -5,7 +5,6 @@ use rocket::{Either, State, get, post};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::retry;
 use super::verify::Ask;
 use crate::accounts::letters::Purpose;
 use crate::accounts::{Accounts, Door, Proof};
@@ -65,15 +64,7 @@ fn setting(secret: &str, code: &str) -> Page {
 }
 
 fn refused(error: &Error, page: Page) -> Page {
-    let errors = json!({ "email": error.reason("email"), "password": error.reason("password") });
-    let problem = match error {
-        Error::Invalid(_) => None,
-        _ => Some(error.row().detail.into_owned()),
-    };
-    page.with("errors", &errors)
-        .with("problem", &problem)
-        .with("retry", &retry(error))
-        .refusing(error)
+    super::refused(error, page, &["email", "password"])
 }
 
 #[get("/forgot")]

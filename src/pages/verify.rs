@@ -4,7 +4,6 @@ use rocket::http::CookieJar;
 use rocket::{State, get, post};
 use serde_json::json;
 
-use super::retry;
 use crate::accounts::letters::Purpose;
 use crate::accounts::{Accounts, Proof};
 use crate::client::Client;
@@ -53,15 +52,7 @@ fn page(asked: &Asked, email: &str) -> Page {
 }
 
 fn refused(error: &Error, page: Page) -> Page {
-    let errors = json!({ "email": error.reason("email"), "code": error.reason("code") });
-    let problem = match error {
-        Error::Invalid(_) => None,
-        _ => Some(error.row().detail.into_owned()),
-    };
-    page.with("errors", &errors)
-        .with("problem", &problem)
-        .with("retry", &retry(error))
-        .refusing(error)
+    super::refused(error, page, &["email", "code"])
 }
 
 #[get("/verify")]

@@ -1,7 +1,8 @@
 //! The tables `sessions` and `refresh_uses`: logins, and which of their refresh tokens were used when.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row};
 
 use super::{Fault, Pool, Since, Work};
 
@@ -79,24 +80,8 @@ fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
-    let row = sqlx::query(
-        "insert into sessions (id, account_id, version, started_at, authenticated_at, last_seen_at, method, client,
-                               device, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         returning (select count(*) from sessions where account_id = $2 and ended_at is null) as going",
-    )
-    .bind(&session.id)
-    .bind(&session.account_id)
-    .bind(session.version)
-    .bind(session.started_at)
-    .bind(session.authenticated_at)
-    .bind(session.last_seen_at)
-    .bind(&session.method)
-    .bind(&session.client)
-    .bind(&session.device)
-    .bind(session.expires_at)
-    .fetch_one(pool.write())
-    .await?;
+    let counting = " returning (select count(*) from sessions where account_id = $2 and ended_at is null) as going";
+    let row = inserting(session, counting).fetch_one(pool.write()).await?;
     // With the new one or without it, as the database sees it: one too early costs a statement that finds nothing.
     let going: i64 = row.try_get("going")?;
     if going < most {
@@ -107,24 +92,26 @@ pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<Stri
 
 /// Adds a session together with the change that it comes from.
 pub(super) async fn add(work: &mut Work<'_>, session: &Session) -> Result<(), Fault> {
-    let new = sqlx::query(
+    work.run(inserting(session, "")).await?;
+    Ok(())
+}
+
+fn inserting<'s>(session: &'s Session, returning: &str) -> Query<'s, Any, AnyArguments> {
+    sqlx::query(AssertSqlSafe(format!(
         "insert into sessions (id, account_id, version, started_at, authenticated_at, last_seen_at, method, client,
                                device, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    );
-    let new = new
-        .bind(&session.id)
-        .bind(&session.account_id)
-        .bind(session.version)
-        .bind(session.started_at)
-        .bind(session.authenticated_at)
-        .bind(session.last_seen_at)
-        .bind(&session.method)
-        .bind(&session.client)
-        .bind(&session.device)
-        .bind(session.expires_at);
-    work.run(new).await?;
-    Ok(())
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10){returning}"
+    )))
+    .bind(&session.id)
+    .bind(&session.account_id)
+    .bind(session.version)
+    .bind(session.started_at)
+    .bind(session.authenticated_at)
+    .bind(session.last_seen_at)
+    .bind(&session.method)
+    .bind(&session.client)
+    .bind(&session.device)
+    .bind(session.expires_at)
 }
 
 async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
