@@ -55,61 +55,42 @@ impl Accounts {
         };
         let (account, keys) = making::account(parts, self.world.clock.unix());
         match self.verifies() {
-            VerifyEmail::Off => self.make_silently(account, &keys, invite).await,
-            VerifyEmail::Optional => {
-                // Or whoever registers, leaves and registers again would write to somebody else's address without end.
-                self.throttle.letter(&keys.email, client)?;
-                self.make_and_ask(account, &keys, invite).await
-            }
-            VerifyEmail::Required => {
-                // Spent whether or not the address is anybody's, or whoever asks for a letter afterwards would feel which.
-                self.throttle.letter(&keys.email, client)?;
-                self.make_pending(account, &keys, invite, client).await
+            VerifyEmail::Required => self.make_pending(account, &keys, invite, client).await,
+            mode => {
+                let asks = mode == VerifyEmail::Optional;
+                self.make_at_once(account, &keys, invite, client, asks)
+                    .await
             }
         }
     }
 
-    async fn make_silently(
+    /// `asks`: whether a letter asks if the address is theirs.
+    async fn make_at_once(
         &self,
         account: Account,
         keys: &Keys,
         invite: Option<&Invite>,
+        client: &Client,
+        asks: bool,
     ) -> Result<Registered, Error> {
+        let chance = &self.world.chance;
+        let request = asks.then(|| chance.id()).transpose()?;
         let mut work = self.pool.begin().await?;
         if !rows::insert_in(&mut work, &account, keys).await? {
             work.undo().await?;
             return Err(Error::Taken);
         }
         spend(&mut work, invite, &account).await?;
-        work.commit().await?;
-        Ok(Registered {
-            account,
-            request: None,
-        })
-    }
-
-    async fn make_and_ask(
-        &self,
-        account: Account,
-        keys: &Keys,
-        invite: Option<&Invite>,
-    ) -> Result<Registered, Error> {
-        let request = self.world.chance.id()?;
-        let mut work = self.pool.begin().await?;
-        if !rows::insert_in(&mut work, &account, keys).await? {
-            work.undo().await?;
-            return Err(Error::Taken);
+        if let Some(request) = request.clone() {
+            // Or whoever registers, leaves and registers again would write to somebody else's address without end.
+            // Only now, since a name that is taken costs no letter; where it is refused, all of this is undone.
+            self.throttle.letter(&keys.email, client)?;
+            self.letters
+                .put_verification(&mut work, &account, request)
+                .await?;
         }
-        spend(&mut work, invite, &account).await?;
-        let letters = &self.letters;
-        letters
-            .put_verification(&mut work, &account, request.clone())
-            .await?;
         work.commit().await?;
-        Ok(Registered {
-            account,
-            request: Some(request),
-        })
+        Ok(Registered { account, request })
     }
 
     async fn make_pending(
@@ -171,6 +152,8 @@ impl Accounts {
         let event = self.happening(Kind::Registered, &account.id, client, "");
         events::add(&mut work, &event).await?;
         spend(&mut work, invite, account).await?;
+        // As above, and whether or not the address is anybody's: or whoever asks for a letter afterwards would feel which.
+        self.throttle.letter(&keys.email, client)?;
         let letters = &self.letters;
         match owner {
             Some(owner) => letters.put_already_registered(&mut work, &owner).await?,

@@ -301,3 +301,25 @@ fn a_letter_put_off_by_a_clock_that_was_ahead_goes_out_once_it_is_right() {
     postbox.behave(Manners::Takes);
     settled(&house, "sent");
 }
+
+#[test]
+fn an_address_is_kept_out_of_the_log_however_it_is_spelled() {
+    for (typed, refusal) in [
+        ("Ana@Example.ORG", "451 <Ana@example.org> come back"),
+        ("ana@Example.ORG", "451 <ana@example.org> come back"),
+        (
+            "Ana@stra\u{df}e.example",
+            "451 <ana@xn--strae-oqa.example> come back",
+        ),
+    ] {
+        let postbox = Postbox::open(Manners::Refuses(refusal));
+        let house = house_with(&postbox);
+        let body = json!({ "username": "ana", "email": typed, "password": PASSWORD });
+        assert_eq!(house.post("/auth/register").json(&body).status, 201);
+        let told = until("a delay", || {
+            house.events("letter_delayed").first().cloned()
+        });
+        let cause = told["cause"].as_str().expect("a cause");
+        assert!(cause.contains("<…> come back"), "{cause}");
+    }
+}

@@ -417,3 +417,16 @@ fn a_letter_to_an_address_that_nobody_confirmed_holds_no_name() {
     let page = house.get(&letter.path("/verify/")).page().send();
     assert!(page.text.contains(name) && !page.text.contains(&format!("href=\"{name}")));
 }
+
+#[test]
+fn a_name_that_is_taken_costs_no_letter() {
+    for mode in [OPTIONAL, REQUIRED] {
+        let house = House::with(&[mode, ("vestibule.throttle", "on")]);
+        register(&house, "bob", "bob@example.org");
+        for _ in 0..6 {
+            assert_eq!(register(&house, "bob", ANA).status, 400);
+        }
+        assert_eq!(register(&house, "ana", ANA).status, 201);
+        house.letter("verify", ANA, 0);
+    }
+}

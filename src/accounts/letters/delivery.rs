@@ -11,7 +11,7 @@ use rocket::futures::future::join_all;
 use rocket::tokio::time::{sleep, timeout};
 
 use super::opened;
-use crate::accounts::rules::deliverable;
+use crate::accounts::rules::{deliverable, email_key};
 use crate::log::Log;
 use crate::post::{Envelope, Post, Undelivered};
 use crate::store::outbox::{self as rows, Queued};
@@ -173,7 +173,7 @@ impl Delivery {
         ];
         more.extend(letter.account_id.as_deref().map(|id| ("account", id)));
         // A server may repeat the address in what it says, and the log holds none.
-        let cause = cause.map(|cause| cause.replace(&letter.sent_to, "…"));
+        let cause = cause.map(|cause| without_address(cause, &letter.sent_to));
         more.extend(cause.as_deref().map(|cause| ("cause", cause)));
         self.log.notice(level, event, &more);
     }
@@ -190,6 +190,14 @@ impl Delivery {
 fn pause(tries: i64) -> i64 {
     let doublings = u32::try_from(tries.clamp(1, 10) - 1).unwrap_or(0);
     (10 << doublings).min(3_600)
+}
+
+/// Words without an address, in each of the spellings that a server has it from us or makes of it.
+fn without_address(words: &str, address: &str) -> String {
+    let spellings = [address.to_owned(), deliverable(address), email_key(address)];
+    spellings
+        .iter()
+        .fold(words.to_owned(), |words, one| words.replace(one, "…"))
 }
 
 #[cfg(test)]
