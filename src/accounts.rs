@@ -373,12 +373,13 @@ impl Accounts {
         client: &Client,
     ) -> Result<(), Error> {
         let account = recent.account();
-        self.forget_asked_address(account).await?;
-        if !self
+        let ended = self
             .sessions
             .end(account, session, Why::EndedByOwner)
-            .await?
-        {
+            .await?;
+        // Also where none ended: an earlier try may have broken off here.
+        self.forget_asked_address(account).await?;
+        if !ended {
             return Err(Error::NotFound);
         }
         self.world.log.event(
@@ -400,11 +401,11 @@ impl Accounts {
         client: &Client,
     ) -> Result<usize, Error> {
         let account = recent.account();
-        self.forget_asked_address(account).await?;
         let ended = self
             .sessions
             .end_others(account, recent.session(), Why::EndedByOwner)
             .await?;
+        self.forget_asked_address(account).await?;
         self.world.log.event(
             "other_sessions_ended",
             client,
@@ -414,7 +415,7 @@ impl Accounts {
         Ok(ended)
     }
 
-    /// Before a session ends: an address that it asked for would be a way back in.
+    /// Once a session has ended, so that it cannot ask again: an address that it asked for would be a way back in.
     async fn forget_asked_address(&self, account: &str) -> Result<(), Error> {
         let (purpose, now) = (Purpose::ChangeAddress.name(), self.world.clock.unix());
         let mut work = self.pool.begin().await?;

@@ -180,7 +180,7 @@ impl Error {
             Self::Unconfirmed => row(
                 403,
                 "address_not_confirmed",
-                "Confirm your email address first: open the link in our letter, or ask for one if you have none.",
+                "Confirm your email address first: open the link in our letter. If you have none, ask for one, or for a new password.",
             ),
             Self::CrossSite => row(
                 403,

@@ -58,7 +58,8 @@
 //! - No answer waits for a mail server.
 //! - Nothing hashes on the async executor.
 //! - A login of an unknown name runs the same statements and the same hash as that of a known one, and meets the
-//!   same budgets with the same answers. One exception: a hash from elsewhere, until its owner signs in.
+//!   same budgets with the same answers. One exception, until its owner signs in: a hash from elsewhere, or one of more than
+//!   four times today's work.
 //! - No fast hash of a password stands in the database, wherever it came from.
 //! - No secret is checked outside the budgets, and no stranger's guessing spends the budget of a browser or network
 //!   that signed in before.

@@ -225,18 +225,24 @@ impl Throttle {
         if !self.settings.on {
             return Ok(());
         }
-        // As many from a network as registrations: a registration asks for one.
+        // As many from a network as registrations.
         let most = [
             self.settings.registrations_per_address,
             self.settings.registrations_per_network,
         ];
         let mut rations = self.rations("letters", Limit::Letters, most, client);
-        rations.push(Ration {
-            key: self.seed.hash_one(("letters to", address)),
-            limit: Limit::Letters,
-            most: self.settings.letters_per_address,
-        });
+        rations.push(self.letters_for("letters to", address));
         self.hours().spend(&rations, self.clock.unix())
+    }
+
+    /// Spends one of the registrations that may be made in an hour with this address, in the form in which addresses are
+    /// compared: each writes to it. A ration of its own, so that nobody who asks for other letters keeps its owner from
+    /// registering; from a network there are as many as [`Self::registration`] says.
+    ///
+    /// # Errors
+    /// They are spent.
+    pub fn registration_with(&self, address: &str) -> Result<(), Wait> {
+        self.spend_letter("registrations with", address)
     }
 
     /// Spends one of the notices that may go in an hour to an address that nobody confirmed, in the form in which addresses
@@ -245,13 +251,23 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn notice(&self, address: &str) -> Result<(), Wait> {
-        let ration = Ration {
-            key: self.seed.hash_one(("notices to", address)),
+        self.spend_letter("notices to", address)
+    }
+
+    fn spend_letter(&self, what: &str, address: &str) -> Result<(), Wait> {
+        if !self.settings.on {
+            return Ok(());
+        }
+        let ration = self.letters_for(what, address);
+        self.hours().spend(&[ration], self.clock.unix())
+    }
+
+    fn letters_for(&self, what: &str, address: &str) -> Ration {
+        Ration {
+            key: self.seed.hash_one((what, address)),
             limit: Limit::Letters,
             most: self.settings.letters_per_address,
-        };
-        let rations: Vec<_> = self.settings.on.then_some(ration).into_iter().collect();
-        self.hours().spend(&rations, self.clock.unix())
+        }
     }
 
     /// The network that a program is known by, as text; `None` where all networks look the same.

@@ -11,7 +11,7 @@ use crate::sessions::proof::Recent;
 use crate::store::accounts::{self as rows, Account, Key};
 use crate::store::addresses::{self, NewAddress, Waiting};
 use crate::store::changes::Changed;
-use crate::store::letters;
+use crate::store::{Work, letters};
 
 const DAY: i64 = 86_400;
 
@@ -90,7 +90,6 @@ impl Accounts {
         let key = rules::email_key(address);
         self.throttle.letter(&key, client)?;
         let owner = rows::find(&self.pool, Key::Email(&key)).await?;
-        let free = owner.is_none_or(|owner| owner.id == account.id);
         let mut work = self.pool.begin().await?;
         let (id, purpose) = (account.id.as_str(), Purpose::ChangeAddress);
         // Held until the letter is there: a password that changes meanwhile makes that void, or was faster.
@@ -98,6 +97,8 @@ impl Accounts {
             return Err(Error::InvalidToken);
         }
         let (now, lives) = (self.world.clock.unix(), self.letters.confirming());
+        let reserved = addresses::is_reserved(&mut work, &key, id, now).await?;
+        let free = owner.is_none_or(|owner| owner.id == account.id) && !reserved;
         letters::void_purpose(&mut work, id, purpose.name(), now).await?;
         let issued = self
             .letters
@@ -111,7 +112,7 @@ impl Accounts {
             code_lasts: lasts(lives.code),
             good_until: now + lives.link,
         };
-        // Whoever has it is not written to about somebody else's account; whoever asked waits in vain.
+        // Whoever has it, or had it until lately, is not written to about somebody else's account; whoever asked waits in vain.
         let letters = &self.letters;
         if free {
             letters.put(&mut work, &account, address, letter).await?;
@@ -251,8 +252,7 @@ impl Accounts {
         match addresses::restore(&mut work, &self.pool, &letter, to, &event).await? {
             Changed::Done => {}
             Changed::Taken => return Err(Error::Taken),
-            // Changed at this very moment: the link is still good.
-            Changed::Outdated => return Err(Error::Unavailable),
+            Changed::Outdated => return Err(self.outdated(&mut work, &letter).await?),
         }
         if !self.letters.spend(&mut work, &letter).await? {
             return Err(Error::LetterOver);
@@ -264,5 +264,16 @@ impl Accounts {
             .log
             .event("email_restored", client, Some(id), &[]);
         Ok(letter.sent_to)
+    }
+
+    /// Why the account was changed at this very moment: by the same link, asked for twice; or by something else, and then
+    /// the link is still good. What is spent here is undone with the work.
+    async fn outdated(&self, work: &mut Work<'_>, letter: &Outstanding) -> Result<Error, Error> {
+        let is_good = self.letters.spend(work, letter).await?;
+        Ok(if is_good {
+            Error::Unavailable
+        } else {
+            Error::LetterOver
+        })
     }
 }

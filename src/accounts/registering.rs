@@ -58,8 +58,7 @@ impl Accounts {
             VerifyEmail::Required => self.make_pending(account, &keys, invite, client).await,
             mode => {
                 let asks = mode == VerifyEmail::Optional;
-                self.make_at_once(account, &keys, invite, client, asks)
-                    .await
+                self.make_at_once(account, &keys, invite, asks).await
             }
         }
     }
@@ -70,7 +69,6 @@ impl Accounts {
         account: Account,
         keys: &Keys,
         invite: Option<&Invite>,
-        client: &Client,
         asks: bool,
     ) -> Result<Registered, Error> {
         let chance = &self.world.chance;
@@ -84,7 +82,7 @@ impl Accounts {
         if let Some(request) = request.clone() {
             // Or whoever registers, leaves and registers again would write to somebody else's address without end.
             // Only now, since a name that is taken costs no letter; where it is refused, all of this is undone.
-            self.throttle.letter(&keys.email, client)?;
+            self.throttle.registration_with(&keys.email)?;
             self.letters
                 .put_verification(&mut work, &account, request)
                 .await?;
@@ -130,7 +128,8 @@ impl Accounts {
             return Err(Error::Taken);
         }
         // Without an address where that is somebody's: the key holds no "@", so nobody signs in with it.
-        let reserved = addresses::is_reserved(&mut work, &keys.email, account.created_at).await?;
+        let (id, now) = (&account.id, account.created_at);
+        let reserved = addresses::is_reserved(&mut work, &keys.email, id, now).await?;
         let (email, key) = if owner.is_none() && !reserved {
             (account.email.clone(), keys.email.clone())
         } else {
@@ -152,8 +151,8 @@ impl Accounts {
         let event = self.happening(Kind::Registered, &account.id, client, "");
         events::add(&mut work, &event).await?;
         spend(&mut work, invite, account).await?;
-        // As above, and whether or not the address is anybody's: or whoever asks for a letter afterwards would feel which.
-        self.throttle.letter(&keys.email, client)?;
+        // As above, and whether or not the address is anybody's: or whoever registers again would feel which.
+        self.throttle.registration_with(&keys.email)?;
         let letters = &self.letters;
         match owner {
             Some(owner) => letters.put_already_registered(&mut work, &owner).await?,

@@ -313,8 +313,12 @@ async fn delete(figment: &Figment, one: &One, yes: bool) -> Result<ExitCode, Fau
             "{username} was changed in this moment. Nothing was deleted; look again."
         )));
     }
-    let words =
-        format!("{username} is deleted, with everything held about it. The name stays reserved.");
+    let name = if account.pending_until.is_some() {
+        "The name is free again."
+    } else {
+        "The name stays reserved."
+    };
+    let words = format!("{username} is deleted, with everything held about it. {name}");
     answer(one.json, &words, &document(&account));
     Ok(ExitCode::SUCCESS)
 }

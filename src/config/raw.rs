@@ -182,7 +182,7 @@ impl Raw {
         )?;
         // SQLite reads with what two cores can use and writes with one; each connection costs memory.
         let usual = if database_url.reveal().starts_with("sqlite:") {
-            4
+            3
         } else {
             8
         };

@@ -125,7 +125,8 @@ pub async fn insert_in(work: &mut Work<'_>, account: &Account, keys: &Keys) -> R
 async fn is_reserved(work: &mut Work<'_>, account: &Account, keys: &Keys) -> Result<bool, Fault> {
     let query = sqlx::query("select 1 as one from reserved_names where username_key = $1");
     let name = work.row(query.bind(keys.username.clone())).await?;
-    Ok(name.is_some() || addresses::is_reserved(work, &keys.email, account.created_at).await?)
+    Ok(name.is_some()
+        || addresses::is_reserved(work, &keys.email, &account.id, account.created_at).await?)
 }
 
 fn inserting(account: &Account, keys: &Keys) -> Query<'static, Any, AnyArguments> {

@@ -143,18 +143,21 @@ pub async fn had(
     Ok(addresses.collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// Whether an address is kept for whoever had it until lately, as this work sees it.
+/// Whether an address is kept for another account than this, which had it until lately, as this work sees it.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn is_reserved(work: &mut Work<'_>, key: &str, now: i64) -> Result<bool, Fault> {
+pub async fn is_reserved(
+    work: &mut Work<'_>,
+    key: &str,
+    account: &str,
+    now: i64,
+) -> Result<bool, Fault> {
     let query = sqlx::query(
-        "select 1 as one from reserved_addresses where email_key = $1 and good_until > $2",
+        "select 1 as one from reserved_addresses where email_key = $1 and good_until > $2 and account_id <> $3",
     );
-    Ok(work
-        .row(query.bind(key.to_owned()).bind(now))
-        .await?
-        .is_some())
+    let query = query.bind(key.to_owned()).bind(now);
+    Ok(work.row(query.bind(account.to_owned())).await?.is_some())
 }
 
 /// Gives an account back the address that a letter was sent to, ends all its sessions, and makes void what was written

@@ -151,16 +151,22 @@ pub async fn end(
     Ok(())
 }
 
-/// Notes why a try failed, and when the next is.
+/// Notes why a try failed, how many count, and when the next is.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
-pub async fn postpone(pool: &Pool, id: &str, fault: &str, due_at: i64) -> Result<(), Fault> {
+pub async fn postpone(
+    pool: &Pool,
+    (id, tries): (&str, i64),
+    fault: &str,
+    due_at: i64,
+) -> Result<(), Fault> {
     sqlx::query(
-        "update outbox set due_at = $1, last_fault = $2 where id = $3 and ended_at is null",
+        "update outbox set due_at = $1, last_fault = $2, tries = $3 where id = $4 and ended_at is null",
     )
     .bind(due_at)
     .bind(fault)
+    .bind(tries)
     .bind(id)
     .execute(pool.write())
     .await?;

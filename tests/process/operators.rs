@@ -860,6 +860,22 @@ fn a_deleted_account_is_gone_from_a_running_server_within_a_second() {
 }
 
 #[test]
+fn the_name_of_one_that_waited_to_be_confirmed_is_free_again() {
+    let database = Database::fresh();
+    let mut server = command_on(&database);
+    server.env("VESTIBULE_VERIFY_EMAIL", "required");
+    let process = Process::spawn(server);
+    assert_eq!(process.register("ana"), 201);
+    let delete = ["user", "delete", "ana", "--yes"];
+    let told = said(&run(command_on(&database), &delete, ""));
+    assert_eq!(
+        told,
+        "ana is deleted, with everything held about it. The name is free again.\n"
+    );
+    assert_eq!(process.register("ana"), 201);
+}
+
+#[test]
 fn whoever_deletes_at_a_terminal_types_the_name() {
     let database = Database::fresh();
     let process = Process::spawn(command_on(&database));

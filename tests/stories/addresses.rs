@@ -212,14 +212,57 @@ fn nobody_gets_the_old_address_while_it_can_be_taken_back() {
     assert_eq!(register().status, 400);
     house.register("bob");
     let bob = token(&house, "bob");
+    // Nor a letter: whoever asks is told no less.
     assert_eq!(ask(&house, &bob, OLD).status, 202);
-    let link = house
-        .letter("confirm-address", OLD, 0)
-        .path("/address/confirm/");
-    assert_eq!(press(&house, &link).status, 400);
-    assert_eq!(address_of(&house, "bob"), "bob@example.org");
+    let written = "select ended_how, sealed from outbox where letter = 'confirm-address' order by created_at desc, id";
+    assert!(
+        house
+            .database
+            .ask(written)
+            .contains(&"withheld|".to_owned())
+    );
+    // Its owner goes back whenever they like.
+    let ana = token(&house, "ana");
+    change(&house, &ana, OLD);
+    change(&house, &ana, NEW);
     house.clock.advance(7 * DAY + 1);
     assert_eq!(register().status, 201);
+}
+
+#[test]
+fn an_address_that_was_free_when_it_was_asked_for_may_be_kept_for_another_since() {
+    let house = House::new();
+    let access = ana(&house);
+    house.register("bob");
+    let bob = token(&house, "bob");
+    assert_eq!(ask(&house, &bob, "third@new.example").status, 202);
+    let link = house
+        .letter("confirm-address", "third@new.example", 0)
+        .path("/address/confirm/");
+    change(&house, &access, "third@new.example");
+    change(&house, &access, NEW);
+    assert_eq!(press(&house, &link).status, 400);
+    assert_eq!(address_of(&house, "bob"), "bob@example.org");
+}
+
+#[test]
+fn a_link_that_is_followed_twice_at_once_undoes_once() {
+    let house = House::new();
+    let access = ana(&house);
+    change(&house, &access, NEW);
+    let letter = house.letter("address-changed", OLD, 0);
+    let body = json!({ "secret": letter.secret("/address/undo/") });
+    let press = || house.post("/auth/email/undo").json(&body).status;
+    let mut answers = std::thread::scope(|scope| {
+        let presses: Vec<_> = (0..8).map(|_| scope.spawn(press)).collect();
+        let answers = presses
+            .into_iter()
+            .map(|one| one.join().expect("an answer"));
+        answers.collect::<Vec<_>>()
+    });
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 400, 400, 400, 400, 400, 400, 400]);
+    assert_eq!(address_of(&house, "ana"), OLD);
 }
 
 #[test]

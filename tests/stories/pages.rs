@@ -259,7 +259,7 @@ fn who_never_got_a_letter_is_not_told_to_look_for_it() {
     assert_eq!(refused.status, 403);
     let words = refused.text_of("detail");
     assert!(
-        words.ends_with("or ask for one if you have none."),
+        words.ends_with("If you have none, ask for one, or for a new password."),
         "{words}"
     );
 }

@@ -108,6 +108,8 @@ fn a_letter_that_another_secret_sealed_waits_for_that_secret() {
     let told = house.events("letter_not_opened");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0]["cause"].to_string().contains("server secret"));
+    // No server was asked meanwhile.
+    assert_eq!(house.database.ask("select tries from outbox"), ["1"]);
     let back = format!("update outbox set sealed = '{sealed}'");
     house.database.ask(&back);
     house.clock.advance(60);

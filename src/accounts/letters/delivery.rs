@@ -128,8 +128,7 @@ impl Delivery {
             Err(Undelivered::Later(cause)) => {
                 self.tell("letter_delayed", "warn", letter, Some(&cause));
                 let due = self.clock.unix() + pause(letter.tries);
-                self.note(|| rows::postpone(&self.pool, &letter.id, &cause, due))
-                    .await;
+                self.postpone(letter, letter.tries, &cause, due).await;
             }
         }
     }
@@ -141,7 +140,13 @@ impl Delivery {
             self.tell("letter_not_opened", "error", letter, Some(CLOSED_WHY));
         }
         let due = self.clock.unix() + CLOSED;
-        self.note(|| rows::postpone(&self.pool, &letter.id, CLOSED_WHY, due))
+        // No server was asked, so this is no try.
+        self.postpone(letter, letter.tries - 1, CLOSED_WHY, due)
+            .await;
+    }
+
+    async fn postpone(&self, letter: &Queued, tries: i64, cause: &str, due: i64) {
+        self.note(|| rows::postpone(&self.pool, (&letter.id, tries), cause, due))
             .await;
     }
 

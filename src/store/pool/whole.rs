@@ -113,10 +113,11 @@ impl Pool {
 }
 
 /// How many others are connected to a PostgreSQL database. What another role does is not shown to everyone, so a kind
-/// that is not told counts, too.
+/// that is not told counts, too; but whose it is is shown, and the server's own workers are nobody's.
 async fn others(connection: &mut AnyConnection) -> Result<i64, Fault> {
     let others = "select count(*) as others from pg_stat_activity
-                  where datname = current_database() and pid <> pg_backend_pid() and coalesce(backend_type, 'client backend') = 'client backend'";
+                  where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
+                    and coalesce(backend_type, 'client backend') = 'client backend'";
     let row = sqlx::query(others).fetch_one(connection).await?;
     Ok(row.try_get("others")?)
 }
