@@ -377,18 +377,15 @@ impl Accounts {
             .sessions
             .end(account, session, Why::EndedByOwner)
             .await?;
+        if ended {
+            let which = [("session", session)];
+            self.world
+                .log
+                .event("session_ended", client, Some(account), &which);
+        }
         // Also where none ended: an earlier try may have broken off here.
         self.forget_asked_address(account).await?;
-        if !ended {
-            return Err(Error::NotFound);
-        }
-        self.world.log.event(
-            "session_ended",
-            client,
-            Some(account),
-            &[("session", session)],
-        );
-        Ok(())
+        ended.then_some(()).ok_or(Error::NotFound)
     }
 
     /// Ends every session of one's own but this one, and says how many.
@@ -405,13 +402,13 @@ impl Accounts {
             .sessions
             .end_others(account, recent.session(), Why::EndedByOwner)
             .await?;
-        self.forget_asked_address(account).await?;
         self.world.log.event(
             "other_sessions_ended",
             client,
             Some(account),
             &[("count", &ended.to_string())],
         );
+        self.forget_asked_address(account).await?;
         Ok(ended)
     }
 
@@ -419,6 +416,8 @@ impl Accounts {
     async fn forget_asked_address(&self, account: &str) -> Result<(), Error> {
         let (purpose, now) = (Purpose::ChangeAddress.name(), self.world.clock.unix());
         let mut work = self.pool.begin().await?;
+        // One that is being asked for is not seen before it is there.
+        rows::wait_for(&mut work, account).await?;
         letter_rows::void_purpose(&mut work, account, purpose, now).await?;
         Ok(work.commit().await?)
     }

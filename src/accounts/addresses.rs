@@ -11,7 +11,7 @@ use crate::sessions::proof::Recent;
 use crate::store::accounts::{self as rows, Account, Key};
 use crate::store::addresses::{self, NewAddress, Waiting};
 use crate::store::changes::Changed;
-use crate::store::{Work, letters};
+use crate::store::{Work, letters, sessions};
 
 const DAY: i64 = 86_400;
 
@@ -93,7 +93,9 @@ impl Accounts {
         let mut work = self.pool.begin().await?;
         let (id, purpose) = (account.id.as_str(), Purpose::ChangeAddress);
         // Held until the letter is there: a password that changes meanwhile makes that void, or was faster.
-        if !rows::hold(&mut work, id, recent.version()).await? {
+        // So is the end of this session, which another instance may not have heard of yet.
+        let is_held = rows::hold(&mut work, id, recent.version()).await?;
+        if !is_held || !sessions::goes_on(&mut work, recent.session()).await? {
             return Err(Error::InvalidToken);
         }
         let (now, lives) = (self.world.clock.unix(), self.letters.confirming());

@@ -223,6 +223,6 @@ pub const FIELDS: &[Field] = &[
     field(
         "letters_per_address",
         "5",
-        "Letters in an hour that may be asked for to one address, whoever asks, 1 to 100.",
+        "Letters in an hour that may be asked for to one address, whoever asks, 1 to 100; as many again for registrations with it, and for notices while nobody confirmed it.",
     ),
 ];

@@ -162,6 +162,16 @@ pub async fn hold(work: &mut Work<'_>, id: &str, version: i64) -> Result<bool, F
     Ok(done.rows_affected() == 1)
 }
 
+/// The same whatever has become of the account: waits for whoever holds it.
+///
+/// # Errors
+/// As there.
+pub async fn wait_for(work: &mut Work<'_>, id: &str) -> Result<(), Fault> {
+    let query = sqlx::query("update accounts set version = version where id = $1");
+    work.run(query.bind(id.to_owned())).await?;
+    Ok(())
+}
+
 /// The account with this name, as this work sees it.
 ///
 /// # Errors

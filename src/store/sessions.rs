@@ -242,6 +242,15 @@ pub async fn end(pool: &Pool, account: &str, id: &str, now: i64, why: &str) -> R
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether a session still goes on, as this work sees it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn goes_on(work: &mut Work<'_>, id: &str) -> Result<bool, Fault> {
+    let query = sqlx::query("select 1 as one from sessions where id = $1 and ended_at is null");
+    Ok(work.row(query.bind(id.to_owned())).await?.is_some())
+}
+
 /// Ends a session of this account, and writes down once more that it ended where it had: whoever missed it hears now.
 /// One that ran out is ended by its owner all the same, since a token of it may still be good.
 ///

@@ -19,7 +19,7 @@ pub enum Limit {
     NetworkSignIns,
     /// New accounts from one address or network.
     Registrations,
-    /// Letters to one address, or asked for from one address or network.
+    /// Letters to one address, registrations with it that write to it among them, or asked for from one address or network.
     Letters,
 }
 

@@ -221,12 +221,17 @@ fn nobody_gets_the_old_address_while_it_can_be_taken_back() {
             .ask(written)
             .contains(&"withheld|".to_owned())
     );
-    // Its owner goes back whenever they like.
-    let ana = token(&house, "ana");
-    change(&house, &ana, OLD);
-    change(&house, &ana, NEW);
     house.clock.advance(7 * DAY + 1);
     assert_eq!(register().status, 201);
+}
+
+#[test]
+fn whoever_gave_an_address_up_may_ask_for_it_again_at_once() {
+    let house = House::new();
+    let access = ana(&house);
+    change(&house, &access, NEW);
+    change(&house, &access, OLD);
+    assert_eq!(address_of(&house, "ana"), OLD);
 }
 
 #[test]
@@ -239,8 +244,14 @@ fn an_address_that_was_free_when_it_was_asked_for_may_be_kept_for_another_since(
     let link = house
         .letter("confirm-address", "third@new.example", 0)
         .path("/address/confirm/");
-    change(&house, &access, "third@new.example");
+    house.clock.advance(1);
+    assert_eq!(ask(&house, &access, "third@new.example").status, 202);
+    let hers = house
+        .letter("confirm-address", "third@new.example", 1)
+        .path("/address/confirm/");
+    assert_eq!(press(&house, &hers).status, 303);
     change(&house, &access, NEW);
+    assert_eq!(address_of(&house, "ana"), NEW);
     assert_eq!(press(&house, &link).status, 400);
     assert_eq!(address_of(&house, "bob"), "bob@example.org");
 }
@@ -493,4 +504,18 @@ fn who_deletes_a_stolen_account_is_told_of_to_its_former_address() {
     for reader in [OLD, NEW] {
         house.letter("account-deleted", reader, 0);
     }
+}
+
+#[test]
+fn a_session_that_ended_elsewhere_asks_for_no_address_before_this_instance_hears_of_it() {
+    let house = House::new();
+    let access = ana(&house);
+    // As another instance writes it down, but told of nowhere yet.
+    house
+        .database
+        .ask("update sessions set ended_at = 1, ended_why = 'ended_by_owner'");
+    assert_eq!(house.status_of(&access), 200);
+    assert_eq!(ask(&house, &access, NEW).status, 401);
+    let letters = "select count(*) from letters where purpose = 'change_address'";
+    assert_eq!(house.database.ask(letters), ["0"]);
 }
