@@ -93,7 +93,7 @@ impl Accounts {
         let mut work = self.pool.begin().await?;
         let (id, purpose) = (account.id.as_str(), Purpose::ChangeAddress);
         // Held until the letter is there: a password that changes meanwhile makes that void, or was faster.
-        // So is the end of this session, which another instance may not have heard of yet.
+        // A session that ended asks for nothing, also where this instance has not heard of its end yet.
         let is_held = rows::hold(&mut work, id, recent.version()).await?;
         if !is_held || !sessions::goes_on(&mut work, recent.session()).await? {
             return Err(Error::InvalidToken);

@@ -27,8 +27,7 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn registration(&self, client: &Client) -> Result<(), Wait> {
-        let rations = self.registrations(client);
-        self.hours().spend(&rations, self.clock.unix())
+        self.spend(&self.registrations(client))
     }
 
     /// Spends one of the new passwords that a network may have judged in an hour: ten for every registration, so that
@@ -37,13 +36,9 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn judging(&self, client: &Client) -> Result<(), Wait> {
-        let most = [
-            self.settings.registrations_per_address,
-            self.settings.registrations_per_network,
-        ];
-        let most = most.map(|registrations| registrations.saturating_mul(10));
-        let rations = self.rations("judging", Limit::Registrations, most, client);
-        self.hours().spend(&rations, self.clock.unix())
+        let ten_times = |registrations: u32| registrations.saturating_mul(10);
+        let most = self.most_registrations().map(ten_times);
+        self.spend(&self.rations("judging", Limit::Registrations, most, client))
     }
 
     /// Gives back a registration of which nothing came, by our own fault.
@@ -58,17 +53,9 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn letter(&self, address: &str, client: &Client) -> Result<(), Wait> {
-        if !self.settings.on {
-            return Ok(());
-        }
         // As many from a network as registrations.
-        let most = [
-            self.settings.registrations_per_address,
-            self.settings.registrations_per_network,
-        ];
-        let mut rations = self.rations("letters", Limit::Letters, most, client);
-        rations.push(self.letters_for("letters to", address));
-        self.hours().spend(&rations, self.clock.unix())
+        let from = self.rations("letters", Limit::Letters, self.most_registrations(), client);
+        self.spend(&[from, self.letters_for("letters to", address)].concat())
     }
 
     /// Spends one of the registrations that may be made in an hour with this address, in the form in which addresses are
@@ -78,7 +65,7 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn registration_with(&self, address: &str) -> Result<(), Wait> {
-        self.spend_letter("registrations with", address)
+        self.spend(&self.letters_for("registrations with", address))
     }
 
     /// Spends one of the notices that may go in an hour to an address that nobody confirmed, in the form in which addresses
@@ -87,33 +74,26 @@ impl Throttle {
     /// # Errors
     /// They are spent.
     pub fn notice(&self, address: &str) -> Result<(), Wait> {
-        self.spend_letter("notices to", address)
+        self.spend(&self.letters_for("notices to", address))
     }
 
-    fn spend_letter(&self, what: &str, address: &str) -> Result<(), Wait> {
-        if !self.settings.on {
-            return Ok(());
-        }
-        let ration = self.letters_for(what, address);
-        self.hours().spend(&[ration], self.clock.unix())
+    fn spend(&self, rations: &[Ration]) -> Result<(), Wait> {
+        self.hours().spend(rations, self.clock.unix())
     }
 
-    fn letters_for(&self, what: &str, address: &str) -> Ration {
-        Ration {
-            key: self.seed.hash_one((what, address)),
-            limit: Limit::Letters,
-            most: self.settings.letters_per_address,
-        }
+    fn letters_for(&self, what: &str, address: &str) -> Vec<Ration> {
+        self.ration(
+            what,
+            address,
+            Limit::Letters,
+            self.settings.letters_per_address,
+        )
     }
 
     /// The right passwords of an account.
     pub(super) fn sign_ins_of(&self, account: &str) -> Vec<Ration> {
-        let ration = Ration {
-            key: self.seed.hash_one(("sign-ins of", account)),
-            limit: Limit::AccountSignIns,
-            most: self.settings.sign_ins_per_account,
-        };
-        self.settings.on.then_some(ration).into_iter().collect()
+        let most = self.settings.sign_ins_per_account;
+        self.ration("sign-ins of", account, Limit::AccountSignIns, most)
     }
 
     /// The right passwords of an address, and of the network around it.
@@ -126,11 +106,22 @@ impl Throttle {
     }
 
     fn registrations(&self, client: &Client) -> Vec<Ration> {
-        let most = [
+        let most = self.most_registrations();
+        self.rations("registrations", Limit::Registrations, most, client)
+    }
+
+    fn most_registrations(&self) -> [u32; 2] {
+        [
             self.settings.registrations_per_address,
             self.settings.registrations_per_network,
-        ];
-        self.rations("registrations", Limit::Registrations, most, client)
+        ]
+    }
+
+    /// So many an hour for one account or one email address; none where nothing is limited.
+    fn ration(&self, of: &str, whose: &str, limit: Limit, most: u32) -> Vec<Ration> {
+        let key = self.seed.hash_one((of, whose));
+        let ration = Ration { key, limit, most };
+        self.settings.on.then_some(ration).into_iter().collect()
     }
 
     /// So many an hour from an address, and from the network around it.
