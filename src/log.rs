@@ -22,6 +22,12 @@ const BACKLOG: usize = 8 * 1024 * 1024;
 /// How long lines are gathered before they are written, so that one write serves many requests.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// How many bytes are not gathered any longer.
+const ENOUGH: usize = 32 * 1024;
+
+/// What each of the two buffers keeps. Made once: where requests made and grew them, they left holes in their memory.
+const BUFFER: usize = 2 * ENOUGH;
+
 /// Where lines go. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
@@ -50,13 +56,26 @@ impl Shared {
         // A panic elsewhere must not silence the log.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Waits for a line, and then for more of them: a moment, or until they are enough.
+    fn gathered(&self) -> MutexGuard<'_, Waiting> {
+        let none = |waiting: &mut Waiting| waiting.lines.is_empty();
+        let few = |waiting: &mut Waiting| waiting.lines.len() < ENOUGH;
+        let some = self.filled.wait_while(self.lock(), none);
+        let some = some.unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.filled.wait_timeout_while(some, GATHER, few);
+        gathered.unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
 impl Log {
     /// A log whose lines go to standard output.
     pub fn stdout(clock: Clock, format: LogFormat) -> Self {
         let log = Self::kept(clock, format);
-        log.shared.lock().kept = false;
+        *log.shared.lock() = Waiting {
+            lines: Vec::with_capacity(BUFFER),
+            ..Waiting::default()
+        };
         let shared = Arc::clone(&log.shared);
         // Without the thread the lines stay in memory up to the backlog; the service itself goes on.
         let _ = std::thread::Builder::new()
@@ -163,29 +182,20 @@ impl Log {
             waiting.dropped += 1;
             return;
         }
-        let first = waiting.lines.is_empty();
+        let before = waiting.lines.len();
         waiting.lines.extend_from_slice(&line);
         drop(waiting);
-        // The writer is woken once for all that gathers until it looks.
-        if first {
+        // The writer is woken by the first of all that gathers until it looks, and when it is enough.
+        if before == 0 || (before < ENOUGH && before + line.len() >= ENOUGH) {
             self.shared.filled.notify_one();
         }
     }
 }
 
 fn drain(shared: &Shared) {
-    let mut batch = Vec::new();
+    let mut batch = Vec::with_capacity(BUFFER);
     loop {
-        let mut waiting = shared.lock();
-        while waiting.lines.is_empty() {
-            waiting = shared
-                .filled
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(waiting);
-        std::thread::sleep(GATHER);
-        let mut waiting = shared.lock();
+        let mut waiting = shared.gathered();
         std::mem::swap(&mut waiting.lines, &mut batch);
         let dropped = std::mem::take(&mut waiting.dropped);
         waiting.writing = true;
@@ -205,7 +215,7 @@ fn drain(shared: &Shared) {
         }
         drop(out);
         batch.clear();
-        batch.shrink_to(64 * 1024);
+        batch.shrink_to(BUFFER);
         let mut waiting = shared.lock();
         waiting.writing = false;
         waiting.dropped += lost;
