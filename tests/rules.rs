@@ -207,6 +207,9 @@ fn every_setting_is_in_the_readme_and_no_other() {
             "{}: the README says something else",
             field.name
         );
+        let row = format!("| `{}` | {} |", field.name, field.default);
+        let plain = table.replace('`', "");
+        assert!(plain.contains(&row.replace('`', "")), "{row}");
     }
 }
 

@@ -49,7 +49,7 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "database_connections",
-        "4 to SQLite, 8 to PostgreSQL",
+        "2 to SQLite, 8 to PostgreSQL",
         "Connections to the database that this process opens at most; on PostgreSQL two more hear of other instances.",
     ),
     secret(

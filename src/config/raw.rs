@@ -180,9 +180,9 @@ impl Raw {
             1,
             3600,
         )?;
-        // SQLite reads with what two cores can use and writes with one; each connection costs memory.
+        // SQLite reads with one and writes with one: each costs memory, and no question takes longer than a moment.
         let usual = if database_url.reveal().starts_with("sqlite:") {
-            3
+            2
         } else {
             8
         };

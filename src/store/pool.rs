@@ -403,7 +403,7 @@ impl Pool {
 /// WAL: readers never wait for the writer. FULL: what was acknowledged survives a power cut. The cache is small,
 /// because the rows are; each connection has its own. What is deleted is overwritten: who leaves is gone from the file, too.
 const SQLITE_PRAGMAS: &str = "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; \
-                              pragma foreign_keys = on; pragma cache_size = -128; pragma secure_delete = on;";
+                              pragma foreign_keys = on; pragma cache_size = -64; pragma secure_delete = on;";
 
 /// A client that was cut off in the middle of something must not make others wait for what it locked, and nobody waits
 /// for a lock longer than whoever asked: what then takes effect, nobody would know of.
