@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "every test file uses another part of the house")]
 
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rocket::figment::Figment;
 use rocket::figment::value::Value;
@@ -156,6 +157,16 @@ impl House {
     pub fn refresh(&self, token: &str) -> Answer {
         self.post("/auth/token")
             .form(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+    }
+
+    /// Waits until a token is refused here. A second is promised; a machine that runs all tests at once gets three, and
+    /// the bench measures it alone.
+    pub fn hears_of_the_end_of(&self, access: &str) {
+        let told = Instant::now();
+        while self.status_of(access) != 401 {
+            assert!(told.elapsed() < Duration::from_secs(3), "it never hears");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// What an access token's own call says of its owner.

@@ -1,7 +1,5 @@
 //! Changing the address: confirmed at the new one, told to the old one, taken back from there.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use vestibule::accounts::operator::Act;
 
@@ -176,11 +174,7 @@ fn the_old_address_takes_it_back_and_everybody_is_signed_out() {
     for token in [&access, &answer] {
         assert_eq!(house.status_of(token), 401);
     }
-    let undone = Instant::now();
-    while beside.status_of(&answer) != 401 {
-        assert!(undone.elapsed() < Duration::from_secs(1), "too late");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    beside.hears_of_the_end_of(&answer);
     assert_eq!(press(&house, &undo).status, 400);
     // The way on from there leads to the old address.
     let forgot = house.post("/auth/forgot").json(&json!({ "email": OLD }));

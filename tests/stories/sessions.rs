@@ -456,16 +456,7 @@ fn another_instance_hears_of_it_within_a_second() {
     let (access, _) = signed_in(&one, "ana");
     assert_eq!(other.status_of(&access), 200);
     one.post("/auth/logout").bearer(&access).send();
-    let told = Instant::now();
-    while other.status_of(&access) == 200 {
-        assert!(told.elapsed() < Duration::from_secs(5), "it never hears");
-    }
-    // Generous, for a machine that runs all tests at once; the bench measures it alone.
-    assert!(
-        told.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        told.elapsed()
-    );
+    other.hears_of_the_end_of(&access);
 }
 
 #[test]
