@@ -23,10 +23,11 @@ const BACKLOG: usize = 8 * 1024 * 1024;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How many bytes are not gathered any longer.
-const ENOUGH: usize = 32 * 1024;
+const ENOUGH: usize = 16 * 1024;
 
-/// What each of the two buffers keeps. Made once: where requests made and grew them, they left holes in their memory.
-const BUFFER: usize = 2 * ENOUGH;
+/// What each of the two buffers has room for, from the start: so much that it has pages of its own, of which only those
+/// used count. Where requests made and grew the buffers, they left holes in the memory of requests.
+const BUFFER: usize = 8 * ENOUGH;
 
 /// Where lines go. Cheap to clone.
 #[derive(Clone)]
@@ -157,7 +158,6 @@ impl Log {
         if waiting.kept {
             return;
         }
-        self.shared.filled.notify_one();
         let busy = |waiting: &mut Waiting| !waiting.lines.is_empty() || waiting.writing;
         drop(
             self.shared

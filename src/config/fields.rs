@@ -49,8 +49,8 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "database_connections",
-        "2 to SQLite, 8 to PostgreSQL",
-        "Connections to the database that this process opens at most; on PostgreSQL two more hear of other instances.",
+        "3 to SQLite, 8 to PostgreSQL",
+        "Connections to the database that this process opens at most, on SQLite two at least; on PostgreSQL two more hear of other instances.",
     ),
     secret(
         "server_secret",

@@ -180,9 +180,10 @@ impl Raw {
             1,
             3600,
         )?;
-        // SQLite reads with one and writes with one: each costs memory, and no question takes longer than a moment.
+        // SQLite writes over one and reads over the others: two, so that who hears of ended sessions makes nobody wait.
+        // Each costs memory.
         let usual = if database_url.reveal().starts_with("sqlite:") {
-            2
+            3
         } else {
             8
         };
