@@ -12,8 +12,14 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts it and waits until it says where it listens.
+    /// Starts it and waits until it says where it listens. It takes a free port over one kind of address and wants the
+    /// same over the other; where somebody else has that, it ends, and another try finds another port.
     pub fn start() -> Self {
+        let tried = (0..5).find_map(|_| Self::try_to_start());
+        tried.expect("chromedriver says its port")
+    }
+
+    fn try_to_start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -21,11 +27,10 @@ impl Driver {
             .spawn()
             .expect("chromedriver starts; Debian has it in the package chromium-driver");
         let told = listen(process.stdout.take().expect("its output"));
-        let port = told.recv_timeout(Duration::from_secs(30));
-        // Made first, so that it is stopped even if it never answered.
+        // Made first, so that it is stopped even if it never answers.
         let mut driver = Self { process, port: 0 };
-        driver.port = port.expect("chromedriver says its port");
-        driver
+        driver.port = told.recv_timeout(Duration::from_secs(30)).ok()?;
+        Some(driver)
     }
 
     /// Where it listens.
