@@ -351,6 +351,9 @@ pub async fn count(pool: &Pool, account: &str) -> Result<i64, Fault> {
     Ok(row.try_get("sessions")?)
 }
 
+const HAPPENED: &str = "select id, ended_at from sessions
+    where (ended_at >= $1 and ended_why not in ('expired', 'idle')) or told_at >= $2";
+
 /// Every session that somebody ended since: `each` gets its id and when it ended. Those that ran out have no tokens
 /// left to refuse.
 ///
@@ -362,12 +365,7 @@ pub async fn ended_since(
     mut each: impl FnMut(&str, i64),
 ) -> Result<(), Fault> {
     let query = match since {
-        Since::Happened { at, told } => sqlx::query(
-            "select id, ended_at from sessions
-             where (ended_at >= $1 and ended_why not in ('expired', 'idle')) or told_at >= $2",
-        )
-        .bind(at)
-        .bind(told),
+        Since::Happened { at, told } => sqlx::query(HAPPENED).bind(at).bind(told),
         Since::Told(told) => {
             sqlx::query("select id, ended_at from sessions where told_at >= $1").bind(told)
         }
@@ -380,27 +378,34 @@ pub async fn ended_since(
     Ok(rows.await?)
 }
 
+/// Both halves say that the session goes on: each has its own index, of those alone.
+const RUN_OUT: &str = "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
+    where id in (select id from sessions
+                 where (ended_at is null and expires_at <= $1) or (ended_at is null and last_seen_at <= $2) limit $3)";
+
 /// Ends what ran out: sessions past their time, and those not seen since `idle_since`.
 ///
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn end_expired(pool: &Pool, now: i64, idle_since: i64) -> Result<(), Fault> {
     loop {
-        let done = sqlx::query(
-            "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
-             where id in (select id from sessions where ended_at is null and (expires_at <= $1 or last_seen_at <= $2)
-                          limit $3)",
-        )
-        .bind(now)
-        .bind(idle_since)
-        .bind(BATCH as i64)
-        .execute(pool.write())
-        .await?;
+        let done = sqlx::query(RUN_OUT)
+            .bind(now)
+            .bind(idle_since)
+            .bind(BATCH as i64)
+            .execute(pool.write())
+            .await?;
         if done.rows_affected() < BATCH {
             return Ok(());
         }
     }
 }
+
+const SURPLUS: &str = "delete from sessions where id in
+    (select id from sessions where ended_why = 'surplus' and ended_at < $1 limit $2)";
+
+const LONG_ENDED: &str =
+    "delete from sessions where id in (select id from sessions where ended_at < $1 limit $2)";
 
 /// Forgets sessions that ended before, with all that is known of their tokens; those whose place newer ones took, sooner:
 /// whoever signs in without end must not fill the disk.
@@ -408,11 +413,7 @@ pub async fn end_expired(pool: &Pool, now: i64, idle_since: i64) -> Result<(), F
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn forget(pool: &Pool, ended_before: i64, surplus_before: i64) -> Result<(), Fault> {
-    let surplus = "delete from sessions where id in
-                   (select id from sessions where ended_why = 'surplus' and ended_at < $1 limit $2)";
-    let all =
-        "delete from sessions where id in (select id from sessions where ended_at < $1 limit $2)";
-    for (sql, before) in [(surplus, surplus_before), (all, ended_before)] {
+    for (sql, before) in [(SURPLUS, surplus_before), (LONG_ENDED, ended_before)] {
         while forget_some(pool, sql, before).await? == BATCH {}
     }
     Ok(())
@@ -422,4 +423,45 @@ async fn forget_some(pool: &Pool, sql: &'static str, before: i64) -> Result<u64,
     let done = sqlx::query(sql).bind(before).bind(BATCH as i64);
     let done = done.execute(pool.write()).await?;
     Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use super::*;
+
+    async fn steps(pool: &Pool, sql: &'static str) -> String {
+        let explaining = AssertSqlSafe(format!("explain query plan {sql}"));
+        let steps = sqlx::query(explaining).fetch_all(pool.any()).await.unwrap();
+        let step = |row: &AnyRow| row.try_get::<String, _>("detail").unwrap();
+        steps.iter().map(step).collect::<Vec<_>>().join("\n")
+    }
+
+    /// A minute's tidying, and what is asked twice a second, must not read every session there is.
+    #[rocket::async_test]
+    async fn what_is_asked_all_the_time_is_found_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/test.db?mode=rwc", folder.path().display());
+        let pool = Pool::open(&url, 2).await.unwrap();
+        for (sql, indexes) in [
+            (
+                RUN_OUT,
+                &["running_out (expires_at<?)", "idle (last_seen_at<?)"][..],
+            ),
+            (SURPLUS, &["replaced (ended_why=? AND ended_at<?)"]),
+            (LONG_ENDED, &["ended (ended_at<?)"]),
+            (HAPPENED, &["ended (ended_at>?)", "told (told_at>?)"]),
+        ] {
+            let steps = steps(&pool, sql).await;
+            assert!(!steps.contains("SCAN"), "{sql}\n{steps}");
+            for index in indexes {
+                assert!(
+                    steps.contains(&format!("INDEX sessions_{index}")),
+                    "{sql}\n{steps}"
+                );
+            }
+        }
+        pool.close().await;
+    }
 }
