@@ -180,8 +180,8 @@ impl Raw {
             1,
             3600,
         )?;
-        // SQLite writes over one and reads over the others: two, so that who hears of ended sessions makes nobody wait.
-        // Each costs memory.
+        // SQLite writes over one and reads over the others: two where one is not enough, so that who hears of many
+        // ended sessions makes nobody wait for long.
         let usual = if database_url.reveal().starts_with("sqlite:") {
             3
         } else {

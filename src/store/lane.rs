@@ -5,6 +5,7 @@
 //! statement, so its connections rest here between statements and are not asked.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rocket::tokio::sync::{Semaphore, SemaphorePermit};
 use rocket::tokio::time::timeout;
@@ -12,6 +13,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Error};
 
 use super::patience::PATIENCE;
+
+/// How long one waits for a connection in use before another is opened. Most come back within a fraction of it, also
+/// where hashes keep the processors busy, and one more costs 0.3 MiB for good.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Connections of which each serves one borrower at a time; who comes first is served first. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Lane {
 struct Rest {
     turns: Semaphore,
     idle: Mutex<Vec<PoolConnection<Any>>>,
+    /// As many permits as connections are idle, for those who wait for one.
+    resting: Semaphore,
 }
 
 impl Drop for Rest {
@@ -39,6 +46,23 @@ impl Drop for Rest {
 impl Rest {
     fn idle(&self) -> MutexGuard<'_, Vec<PoolConnection<Any>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next connection that rests; none any more when the lane closes.
+    async fn next(&self) -> Option<PoolConnection<Any>> {
+        self.resting.acquire().await.ok()?.forget();
+        self.idle().pop()
+    }
+
+    /// One that rests already.
+    fn at_once(&self) -> Option<PoolConnection<Any>> {
+        self.resting.try_acquire().ok()?.forget();
+        self.idle().pop()
+    }
+
+    fn put(&self, connection: PoolConnection<Any>) {
+        self.idle().push(connection);
+        self.resting.add_permits(1);
     }
 }
 
@@ -63,6 +87,7 @@ impl Lane {
         let rest = Rest {
             turns: Semaphore::new(most as usize),
             idle: Mutex::default(),
+            resting: Semaphore::new(0),
         };
         let rest = Some(Arc::new(rest));
         Self { pool, rest }
@@ -83,7 +108,10 @@ impl Lane {
             }
             None => None,
         };
-        let mut connection = self.take().await?;
+        let mut connection = match self.soon().await {
+            Some(connection) => connection,
+            None => self.take().await?,
+        };
         connection.close_on_drop();
         Ok(Lent {
             connection,
@@ -92,10 +120,18 @@ impl Lane {
         })
     }
 
+    /// A connection that others have, when they are done. Where there is one turn, nobody has any: whoever has the turn
+    /// waits for no one, not even for a connection that was left in the middle of something to be closed.
+    async fn soon(&self) -> Option<PoolConnection<Any>> {
+        let rest = self.rest.as_ref()?;
+        let shared = self.pool.options().get_max_connections() > 1 && self.pool.size() > 0;
+        let next = shared.then(|| timeout(SOON, rest.next()))?;
+        next.await.ok().flatten()
+    }
+
     /// A connection for whoever cannot wait in line, which does not come back to rest.
     pub(super) async fn take(&self) -> Result<PoolConnection<Any>, Error> {
-        let rested = self.rest.as_ref().and_then(|rest| rest.idle().pop());
-        match rested {
+        match self.rest.as_ref().and_then(|rest| rest.at_once()) {
             Some(connection) => Ok(connection),
             None => self.pool.acquire().await,
         }
@@ -105,6 +141,7 @@ impl Lane {
     pub(super) async fn close(&self) {
         let closing = self.pool.close();
         if let Some(rest) = &self.rest {
+            rest.resting.close();
             rest.idle().clear();
         }
         closing.await;
@@ -125,11 +162,53 @@ impl Lent<'_> {
             _turn,
         } = self;
         match &lane.rest {
-            Some(rest) if !lane.pool.is_closed() => rest.idle().push(connection),
+            Some(rest) if !lane.pool.is_closed() => rest.put(connection),
             // At leisure: the pool asks it for a sign of life first, and would wait for that for ever.
             _ => {
                 rocket::tokio::spawn(timeout(PATIENCE, connection.return_to_pool()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use rocket::futures::future::join;
+    use sqlx::any::AnyPoolOptions;
+
+    use super::*;
+
+    fn lane(connections: u32) -> Lane {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(connections);
+        Lane::trusted(options.connect_lazy("sqlite::memory:").unwrap())
+    }
+
+    #[rocket::async_test]
+    async fn another_connection_is_opened_only_where_one_stays_away() {
+        let lane = lane(2);
+        let first = lane.borrow().await.unwrap();
+        let (second, ()) = join(lane.borrow(), async { first.give_back() }).await;
+        let second = second.unwrap();
+        assert_eq!(lane.pool().size(), 1);
+        let third = lane.borrow().await.unwrap();
+        assert_eq!(lane.pool().size(), 2);
+        second.give_back();
+        third.give_back();
+        assert_eq!(lane.pool().size(), 2);
+        lane.close().await;
+    }
+
+    /// Every refusal in the middle of some work leaves its connection like this.
+    #[rocket::async_test]
+    async fn nobody_waits_for_a_connection_that_will_not_come_back() {
+        let lane = lane(1);
+        drop(lane.borrow().await.unwrap());
+        let waited = timeout(SOON, lane.soon()).await;
+        assert!(waited.is_ok_and(|connection| connection.is_none()));
+        lane.borrow().await.unwrap().give_back();
+        lane.close().await;
     }
 }
