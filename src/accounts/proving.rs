@@ -122,7 +122,8 @@ impl Accounts {
             Err(Error::WrongPassword) => {
                 // What cannot be counted is not answered: the attempt is dropped and has failed.
                 self.count_failure(name, candidate, client).await?;
-                self.note_failure(name, candidate, client).await?;
+                // Boxed, so that those who wait in the line of the hashing pool do not hold room for it.
+                Box::pin(self.note_failure(name, candidate, client)).await?;
                 Err(attempt.failed().map_or(Error::WrongPassword, Error::from))
             }
             Err(error) => {
