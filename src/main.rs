@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let figment = config::figment();
     let done = match line.carry_out(&figment) {
         Ok(Some(code)) => Ok(code),
-        Ok(None) => rocket::execute(serve(figment)).map(|()| ExitCode::SUCCESS),
+        Ok(None) => rocket::execute(on_a_worker(figment)).map(|()| ExitCode::SUCCESS),
         Err(fault) => Err(fault),
     };
     done.unwrap_or_else(|fault| {
@@ -36,9 +36,18 @@ fn main() -> ExitCode {
     })
 }
 
+/// A connection that is taken on the main thread has to be handed to a worker, and the main thread keeps the memory that
+/// the start let go.
+async fn on_a_worker(figment: Figment) -> Result<(), Fault> {
+    let served = rocket::tokio::spawn(serve(figment)).await;
+    // A panic. Where it was is told already.
+    served.map_err(|_| Fault("The service broke down. Its last lines say where.".into()))?
+}
+
 async fn serve(figment: Figment) -> Result<(), Fault> {
     ready_the_process();
     let log = Log::stdout(Clock::Real, Settings::read(&figment)?.log);
+    let _written = Written(log.clone());
     listen_to_libraries(&log);
     let rocket = vestibule::rocket(figment, World::real(log.clone())).await?;
     let ready = AdHoc::on_liftoff("ready", |rocket| {
@@ -57,11 +66,19 @@ async fn serve(figment: Figment) -> Result<(), Fault> {
     if let Some(database) = database {
         database.close().await;
     }
-    log.flush();
     match ended.as_ref().map_err(rocket::Error::kind) {
         // A client that kept its connection open past the grace is no fault of the service.
         Ok(_) | Err(ErrorKind::Shutdown(..)) => Ok(()),
         Err(kind) => Err(Fault(in_words(kind))),
+    }
+}
+
+/// However the service ends, what it told is written.
+struct Written(Log);
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        self.0.flush();
     }
 }
 
