@@ -14,6 +14,10 @@ use sqlx::{Any, AnyConnection, AnyPool, Error};
 
 use super::patience::PATIENCE;
 
+/// How long one waits for one's turn. Shorter than for another writer's lock: whoever's turn comes after one that waited
+/// for that in vain may have to do the same.
+const LINE: Duration = Duration::from_secs(3);
+
 /// How long one waits for a connection in use before another is opened. Most come back within a fraction of it, also
 /// where hashes keep the processors busy, and one more costs 0.3 MiB for good.
 const SOON: Duration = Duration::from_millis(100);
@@ -102,7 +106,7 @@ impl Lane {
     pub(super) async fn borrow(&self) -> Result<Lent<'_>, Error> {
         let turn = match &self.rest {
             Some(rest) => {
-                let turn = timeout(PATIENCE, rest.turns.acquire()).await;
+                let turn = timeout(LINE, rest.turns.acquire()).await;
                 let turn = turn.map_err(|_| Error::PoolTimedOut)?;
                 Some(turn.map_err(|_| Error::PoolClosed)?)
             }
