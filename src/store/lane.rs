@@ -14,8 +14,8 @@ use sqlx::{Any, AnyConnection, AnyPool, Error};
 
 use super::patience::PATIENCE;
 
-/// How long one waits for one's turn. Shorter than for another writer's lock: whoever's turn comes after one that waited
-/// for that in vain may have to do the same.
+/// How long one waits for one's turn. Shorter than for another writer's lock: who comes after one that waited for that
+/// in vain may have to do the same.
 const LINE: Duration = Duration::from_secs(3);
 
 /// How long one waits for a connection in use before another is opened. Most come back within a fraction of it, also
