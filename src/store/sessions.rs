@@ -114,20 +114,28 @@ fn inserting<'s>(session: &'s Session, returning: &str) -> Query<'s, Any, AnyArg
     .bind(session.expires_at)
 }
 
+/// Of many at the same moment, another may have ended this one already: then one more of the others stays.
 async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
-    let rows = sqlx::query(AssertSqlSafe(format!(
+    let mut work = pool.begin().await?;
+    // Holds the account, so that on PostgreSQL one comes after the other: two that end the same sessions at once would
+    // wait for each other, and one of them be refused.
+    let hold = sqlx::query("update accounts set version = version where id = $1");
+    work.run(hold.bind(&session.account_id)).await?;
+    let ending = sqlx::query(AssertSqlSafe(format!(
         "update sessions set ended_at = $1, ended_why = 'surplus', told_at = {}
          where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
-                      order by started_at desc, id limit 1000 offset $4) returning id",
+                      order by started_at desc, id limit 1000
+                      offset $4 - (select count(*) from sessions where id = $3 and ended_at is null)) returning id",
         pool.clock()
-    )))
-    .bind(session.started_at)
-    .bind(&session.account_id)
-    .bind(&session.id)
-    .bind(most - 1)
-    .fetch_all(pool.write())
-    .await?;
-    ids(rows)
+    )));
+    let ending = ending
+        .bind(session.started_at)
+        .bind(&session.account_id)
+        .bind(&session.id)
+        .bind(most);
+    let ended = work.all(ending).await?;
+    work.commit().await?;
+    ids(ended)
 }
 
 fn ids(rows: Vec<AnyRow>) -> Result<Vec<String>, Fault> {
@@ -431,6 +439,11 @@ mod tests {
 
     use super::*;
 
+    async fn database(folder: &tempfile::TempDir) -> Pool {
+        let url = format!("sqlite://{}/test.db?mode=rwc", folder.path().display());
+        Pool::open(&url, 2).await.unwrap()
+    }
+
     async fn steps(pool: &Pool, sql: &'static str) -> String {
         let explaining = AssertSqlSafe(format!("explain query plan {sql}"));
         let steps = sqlx::query(explaining).fetch_all(pool.any()).await.unwrap();
@@ -438,12 +451,51 @@ mod tests {
         steps.iter().map(step).collect::<Vec<_>>().join("\n")
     }
 
+    fn session(id: &str) -> Session {
+        Session {
+            id: id.to_owned(),
+            account_id: "ana".to_owned(),
+            version: 1,
+            started_at: 1,
+            authenticated_at: 1,
+            method: "password".to_owned(),
+            client: "127.0.0.1".to_owned(),
+            device: "curl".to_owned(),
+            expires_at: 2,
+            last_seen_at: 1,
+            ended_at: None,
+            ended_why: None,
+        }
+    }
+
+    /// Each keeps itself, unless another took its place already: then it must not take one more.
+    #[rocket::async_test]
+    async fn of_those_who_start_at_the_same_moment_as_many_stay_as_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = database(&folder).await;
+        sqlx::query(
+            "insert into accounts (id, username, username_key, email, email_key, password_hash, created_at)
+             values ('ana', 'ana', 'ana', 'a@example.org', 'a@example.org', '', 0)",
+        )
+        .execute(pool.write())
+        .await
+        .unwrap();
+        let all = ["a", "b", "c", "d", "e", "f"].map(session);
+        for one in &all {
+            assert!(start(&pool, one, 100).await.unwrap().is_empty());
+        }
+        for one in all.iter().rev() {
+            end_surplus(&pool, one, 3).await.unwrap();
+        }
+        assert_eq!(of_account(&pool, "ana", 2).await.unwrap().len(), 3);
+        pool.close().await;
+    }
+
     /// A minute's tidying, and what is asked twice a second, must not read every session there is.
     #[rocket::async_test]
     async fn what_is_asked_all_the_time_is_found_by_an_index() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db?mode=rwc", folder.path().display());
-        let pool = Pool::open(&url, 2).await.unwrap();
+        let pool = database(&folder).await;
         for (sql, indexes) in [
             (
                 RUN_OUT,

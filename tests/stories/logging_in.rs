@@ -318,6 +318,21 @@ fn a_full_queue_is_said_at_once() {
 }
 
 #[test]
+fn of_many_who_sign_in_to_one_account_at_once_not_too_many_stay() {
+    let house = House::with(&[("vestibule.sessions_per_account", "3")]);
+    house.register("ana");
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| assert_eq!(house.log_in("ana", PASSWORD).status, 200));
+        }
+    });
+    // On PostgreSQL those who came at the same moment may not have seen each other.
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    let going = "select count(*) from sessions where ended_at is null";
+    assert_eq!(house.database.ask(going), ["3"]);
+}
+
+#[test]
 fn nobody_can_sign_in_before_somebody_registered() {
     let house = House::new();
     assert_eq!(house.database.ask("select count(*) from accounts"), ["0"]);
