@@ -4,7 +4,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{Fault, Pool, Since, Work};
+use super::{Fault, Pool, Since, Work, accounts};
 
 /// A login, as remembered.
 pub struct Session {
@@ -117,10 +117,9 @@ fn inserting<'s>(session: &'s Session, returning: &str) -> Query<'s, Any, AnyArg
 /// Of many at the same moment, another may have ended this one already: then one more of the others stays.
 async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
     let mut work = pool.begin().await?;
-    // Holds the account, so that on PostgreSQL one comes after the other: two that end the same sessions at once would
-    // wait for each other, and one of them be refused.
-    let hold = sqlx::query("update accounts set version = version where id = $1");
-    work.run(hold.bind(&session.account_id)).await?;
+    // So that on PostgreSQL one comes after the other: two that end the same sessions at once would wait for each other,
+    // and one of them be refused.
+    accounts::wait_for(&mut work, &session.account_id).await?;
     let ending = sqlx::query(AssertSqlSafe(format!(
         "update sessions set ended_at = $1, ended_why = 'surplus', told_at = {}
          where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
