@@ -1,11 +1,10 @@
 //! The limits of `deploy/nftables.conf`, by the kernel's own count, in a network of the test's own.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rocket::tokio::net::TcpSocket;
+use rocket::tokio::net::{TcpListener, TcpSocket, TcpStream};
 use rocket::tokio::runtime::{Builder, Runtime};
 use rocket::tokio::time::timeout;
 
@@ -68,14 +67,13 @@ fn inside() {
             door.knock(from, to)
                 .unwrap_or_else(|| panic!("{from} is refused as number {number}"))
         });
-        let held: Vec<TcpStream> = held.collect();
+        let held: Vec<[TcpStream; 2]> = held.collect();
         for from in [one, same] {
             assert!(door.knock(from, to).is_none(), "{from} has one more");
         }
         assert!(door.knock(other, to).is_some(), "{other} is refused");
         // Whoever is gone has places again.
         drop(held);
-        door.let_go();
         let back = (0..20).any(|_| door.knock(one, to).is_some());
         assert!(back, "{one} stays refused");
     }
@@ -88,29 +86,24 @@ fn run(program: &str, words: &[&str]) {
     assert!(done.status.success(), "{program}: {done:?}");
 }
 
-/// Who listens at the https port, for both families, and keeps whoever comes.
+/// Who listens at the https port, for both families.
 struct Door {
-    kept: Arc<Mutex<Vec<TcpStream>>>,
+    listener: TcpListener,
     runtime: Runtime,
 }
 
 impl Door {
     fn open() -> Self {
-        let listener = TcpListener::bind("[::]:443").expect("the port");
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let keeper = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            for line in listener.incoming() {
-                keeper.lock().expect("them").push(line.expect("a line"));
-            }
-        });
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
-        Self { kept, runtime }
+        let listener = runtime.block_on(TcpListener::bind("[::]:443"));
+        let listener = listener.expect("the port");
+        Self { listener, runtime }
     }
 
-    /// A connection from this address, if there is one soon.
-    fn knock(&self, from: &str, to: SocketAddr) -> Option<TcpStream> {
+    /// Both ends of a connection from this address, if there is one soon. Whoever comes is let in at once: a line at
+    /// the door would be refused too when it is full, and not by the firewall.
+    fn knock(&self, from: &str, to: SocketAddr) -> Option<[TcpStream; 2]> {
         let from = SocketAddr::new(from.parse().expect("an address"), 0);
         self.runtime.block_on(async {
             let socket = if from.is_ipv4() {
@@ -120,14 +113,10 @@ impl Door {
             };
             let socket = socket.expect("a socket");
             socket.bind(from).expect("an address of ours");
-            let line = timeout(Duration::from_millis(500), socket.connect(to)).await;
-            let line = line.ok()?.expect("a line");
-            Some(line.into_std().expect("a line"))
+            let theirs = timeout(Duration::from_millis(500), socket.connect(to)).await;
+            let theirs = theirs.ok()?.expect("a line");
+            let (ours, _) = self.listener.accept().await.expect("a line");
+            Some([theirs, ours])
         })
-    }
-
-    /// Closes this end of all that came.
-    fn let_go(&self) {
-        self.kept.lock().expect("them").clear();
     }
 }
