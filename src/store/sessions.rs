@@ -4,7 +4,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{Fault, Pool, Since, Work, accounts};
+use super::{Fault, Pool, Since, Work, accounts, tell};
 
 /// A login, as remembered.
 pub struct Session {
@@ -87,7 +87,13 @@ pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<Stri
     if going < most {
         return Ok(Vec::new());
     }
-    end_surplus(pool, session, most).await
+    let ended = end_surplus(pool, session, most).await;
+    // This one is there already. To refuse it would leave a session behind that nobody has, and one more with each
+    // attempt; the next login ends what is too much.
+    Ok(ended.unwrap_or_else(|fault| {
+        tell(&fault.to_string());
+        Vec::new()
+    }))
 }
 
 /// Adds a session together with the change that it comes from.
@@ -114,24 +120,34 @@ fn inserting<'s>(session: &'s Session, returning: &str) -> Query<'s, Any, AnyArg
     .bind(session.expires_at)
 }
 
-/// Of many at the same moment, another may have ended this one already: then one more of the others stays.
+/// Of many at the same moment, another may have ended this one already: then one more of the others stays. Where one of
+/// those was ended meanwhile, on PostgreSQL, it keeps when and why: written so, and not as a condition, since that would
+/// change the plan.
 async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
-    let mut work = pool.begin().await?;
-    // So that on PostgreSQL one comes after the other: two that end the same sessions at once would wait for each other,
-    // and one of them be refused.
-    accounts::wait_for(&mut work, &session.account_id).await?;
-    let ending = sqlx::query(AssertSqlSafe(format!(
-        "update sessions set ended_at = $1, ended_why = 'surplus', told_at = {}
+    let sql = format!(
+        "update sessions set ended_at = coalesce(ended_at, $1), ended_why = coalesce(ended_why, 'surplus'), told_at = {}
          where id in (select id from sessions where account_id = $2 and ended_at is null and id <> $3
                       order by started_at desc, id limit 1000
                       offset $4 - (select count(*) from sessions where id = $3 and ended_at is null)) returning id",
         pool.clock()
-    )));
-    let ending = ending
+    );
+    let ending = sqlx::query(AssertSqlSafe(sql))
         .bind(session.started_at)
         .bind(&session.account_id)
         .bind(&session.id)
         .bind(most);
+    end_several(pool, &session.account_id, ending).await
+}
+
+/// Ends sessions of this account, and says which. On PostgreSQL one who does comes after the other: two at once would
+/// take the same sessions in another order, wait for each other, and one of them be refused.
+async fn end_several(
+    pool: &Pool,
+    account: &str,
+    ending: Query<'_, Any, AnyArguments>,
+) -> Result<Vec<String>, Fault> {
+    let mut work = pool.begin().await?;
+    accounts::wait_for(&mut work, account).await?;
     let ended = work.all(ending).await?;
     work.commit().await?;
     ids(ended)
@@ -291,18 +307,17 @@ pub async fn end_others(
     now: i64,
     why: &str,
 ) -> Result<Vec<String>, Fault> {
-    let rows = sqlx::query(AssertSqlSafe(format!(
+    let sql = format!(
         "update sessions set ended_at = $1, ended_why = $2, told_at = {}
          where account_id = $3 and id <> $4 and ended_at is null returning id",
         pool.clock()
-    )))
-    .bind(now)
-    .bind(why)
-    .bind(account)
-    .bind(keep)
-    .fetch_all(pool.write())
-    .await?;
-    ids(rows)
+    );
+    let ending = sqlx::query(AssertSqlSafe(sql))
+        .bind(now)
+        .bind(why)
+        .bind(account)
+        .bind(keep);
+    end_several(pool, account, ending).await
 }
 
 /// Ends every session of an account as a part of this work, and says how many.
@@ -385,8 +400,10 @@ pub async fn ended_since(
     Ok(rows.await?)
 }
 
-/// Both halves say that the session goes on: each has its own index, of those alone.
-const RUN_OUT: &str = "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
+/// Both halves say that the session goes on: each has its own index, of those alone. On PostgreSQL another may have ended
+/// it meanwhile: that stays.
+const RUN_OUT: &str = "update sessions set ended_at = coalesce(ended_at, $1),
+        ended_why = coalesce(ended_why, case when expires_at <= $1 then 'expired' else 'idle' end)
     where id in (select id from sessions
                  where (ended_at is null and expires_at <= $1) or (ended_at is null and last_seen_at <= $2) limit $3)";
 

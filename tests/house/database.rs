@@ -90,6 +90,13 @@ impl Database {
         }
     }
 
+    /// How often PostgreSQL refused one of several who waited for each other; SQLite has one writer.
+    pub fn deadlocks(&self) -> String {
+        let counting = "select deadlocks from pg_stat_database where datname = current_database()";
+        let counted = self.postgres.as_ref().map(|_| self.ask(counting).concat());
+        counted.unwrap_or_else(|| "0".to_owned())
+    }
+
     /// Asks the database directly, with its own tool or SQLite's library: every row as text, columns joined by `|`.
     pub fn ask(&self, sql: &str) -> Vec<String> {
         match &self.postgres {

@@ -32,6 +32,35 @@ fn without_its_table_nobody_gets_in_and_the_guard_goes_on() {
     assert_eq!(house.log_in("ana", PASSWORD).status, 200);
 }
 
+/// Its session is written down by then: refused, nobody would have it, and one more with every attempt.
+#[test]
+fn a_login_is_good_although_the_database_does_not_end_what_is_too_much() {
+    let house = House::with(&[("vestibule.sessions_per_account", "2")]);
+    let token = house.token_of("ana");
+    let (refusing, again) = match house.database.url() {
+        Some(_) => (
+            "alter table sessions add constraint refusing check (ended_why <> 'surplus')",
+            "alter table sessions drop constraint refusing",
+        ),
+        None => (
+            "create trigger refusing before update on sessions when new.ended_why = 'surplus'
+             begin select raise(abort, 'no'); end",
+            "drop trigger refusing",
+        ),
+    };
+    house.database.ask(refusing);
+    for _ in 0..2 {
+        house.clock.advance(1);
+        assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    }
+    assert_eq!(house.status_of(&token), 200);
+    house.database.ask(again);
+    assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    assert_eq!(house.status_of(&token), 401);
+    let going = "select count(*) from sessions where ended_at is null";
+    assert_eq!(house.database.ask(going), ["2"]);
+}
+
 #[test]
 fn a_lost_database_is_503_and_the_guard_goes_on() {
     let house = House::new();

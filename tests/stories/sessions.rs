@@ -380,6 +380,76 @@ fn all_other_sessions_end_at_once() {
     assert_eq!((house.status_of(&first), house.status_of(&bob)), (200, 200));
 }
 
+/// Sessions of the one account there is, which nobody has tokens of.
+fn add_old_sessions(house: &House, many: usize) {
+    let ends = START + DAY;
+    let row = |number| {
+        format!(
+            "select 'old{number}', id, 1, 1, 1, {START}, 'password', '127.0.0.1', '', {ends} from accounts"
+        )
+    };
+    let rows: Vec<String> = (0..many).map(row).collect();
+    house.database.ask(&format!(
+        "insert into sessions (id, account_id, version, started_at, authenticated_at, last_seen_at, method, client,
+                               device, expires_at) {}",
+        rows.join(" union all ")
+    ));
+}
+
+/// On PostgreSQL a login finds a session that goes on, waits for somebody who is ending it, and must not say then that
+/// it was the login.
+#[test]
+fn a_session_keeps_why_it_ended() {
+    let house = House::with(&[("vestibule.sessions_per_account", "1")]);
+    house.register("ana");
+    add_old_sessions(&house, 3);
+    let ending = "update sessions set ended_at = 2, ended_why = 'reused' where id = 'old1'";
+    if house.database.url().is_none() {
+        house.database.ask(ending);
+    }
+    std::thread::scope(|scope| {
+        if house.database.url().is_some() {
+            let slowly = format!("begin; {ending}; select pg_sleep(2); commit");
+            let database = &house.database;
+            scope.spawn(move || database.ask(&slowly));
+            let sleeping = "select count(*) from pg_stat_activity
+                            where datname = current_database() and wait_event = 'PgSleep'";
+            assert!((0..100).any(|_| house.database.ask(sleeping) == ["1"]));
+        }
+        assert_eq!(house.log_in("ana", PASSWORD).status, 200);
+    });
+    let why = "select ended_at, ended_why from sessions where id like 'old%' order by id";
+    let surplus = format!("{START}|surplus");
+    assert_eq!(
+        house.database.ask(why),
+        [surplus.as_str(), "2|reused", surplus.as_str()]
+    );
+}
+
+/// On PostgreSQL both end the same sessions in an order of their own. Each takes its time for them here, so that they
+/// meet.
+#[test]
+fn all_others_end_while_a_login_ends_what_is_too_much() {
+    let house = House::with(&[("vestibule.sessions_per_account", "3")]);
+    let (first, _) = signed_in(&house, "ana");
+    add_old_sessions(&house, 40);
+    if house.database.url().is_some() {
+        house.database.ask(
+            "create function slow() returns trigger language plpgsql
+                 as $$ begin perform pg_sleep(0.02); return new; end $$;
+             create trigger slow before update on sessions for each row execute function slow()",
+        );
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(house.log_in("ana", PASSWORD).status, 200));
+        let done = house.call("DELETE", "/auth/sessions").bearer(&first).send();
+        assert_eq!(done.status, 200, "{}", done.text);
+    });
+    let old = "select count(*) from sessions where id like 'old%' and ended_at is null";
+    assert_eq!(house.database.ask(old), ["0"]);
+    assert_eq!(house.database.deadlocks(), "0");
+}
+
 #[test]
 fn the_page_lists_and_ends_sessions() {
     let house = House::new();
