@@ -266,8 +266,9 @@ fn sigterm_cuts_no_request_that_is_being_answered() {
     });
     let (code, log) = process.ended();
     assert_eq!(code, Some(0), "{log}");
+    // The 26 of the setting, and what a busy machine adds.
     assert!(
-        signalled.elapsed() < Duration::from_secs(27),
+        signalled.elapsed() < Duration::from_secs(40),
         "{:?}",
         signalled.elapsed()
     );

@@ -58,9 +58,11 @@ fn under_attack(kind: &[&str], path: &str) -> usize {
     assert!(waits.len() > 20, "the attack was over at once");
     let slowest = waits[waits.len() * 99 / 100];
     assert!(slowest < 2.0, "p99 {slowest} s of {}", waits.len());
-    // It gave up before its time, with no connection left, or what it believes to hold is gone.
+    // It gave up before its time, with no connection left, or what it believes to hold is gone. The one that is seen
+    // now and then is the visitor's, about to be closed.
     let gave_up = begun.elapsed() < LONGEST;
-    assert!(gave_up || held.last() == Some(&0), "{held:?}");
+    let gone = held.iter().rev().take(5).any(|held| *held == 0);
+    assert!(gave_up || gone, "{held:?}");
     held.into_iter().max().unwrap_or_default()
 }
 
