@@ -127,7 +127,8 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Starts a session for an account whose password was proven just now. With too many, the oldest ends.
+    /// Starts a session for an account whose password was proven just now. With too many, the oldest ends, at the latest
+    /// with the next.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Internal`] when the system gives no random bytes.

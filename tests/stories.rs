@@ -23,6 +23,8 @@ mod clock;
 mod coming;
 #[path = "stories/cross_site.rs"]
 mod cross_site;
+#[path = "stories/crossing.rs"]
+mod crossing;
 #[path = "stories/doctor.rs"]
 mod doctor;
 #[path = "stories/documents.rs"]

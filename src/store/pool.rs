@@ -271,6 +271,16 @@ impl Pool {
         }
     }
 
+    /// Ends a selection of rows that are to be changed: those that somebody else is changing are passed by, so that
+    /// whoever takes many at once waits for nobody. SQLite has one writer, and no words for it.
+    pub(super) fn passing_by(&self) -> &'static str {
+        if self.is_sqlite() {
+            ""
+        } else {
+            " for update skip locked"
+        }
+    }
+
     /// The database's own time, in seconds since 1970.
     ///
     /// # Errors

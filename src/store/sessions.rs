@@ -78,7 +78,7 @@ fn session(row: &AnyRow) -> Result<Session, sqlx::Error> {
 /// Adds a session, ends the oldest of its account so that about `most` remain with this new one, and says which.
 ///
 /// # Errors
-/// The database does not answer or cannot write.
+/// The database does not answer or cannot write the new one. That it cannot end others is for the log alone.
 pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<String>, Fault> {
     let counting = " returning (select count(*) from sessions where account_id = $2 and ended_at is null) as going";
     let row = inserting(session, counting).fetch_one(pool.write()).await?;
@@ -91,7 +91,9 @@ pub async fn start(pool: &Pool, session: &Session, most: i64) -> Result<Vec<Stri
     // This one is there already. To refuse it would leave a session behind that nobody has, and one more with each
     // attempt; the next login ends what is too much.
     Ok(ended.unwrap_or_else(|fault| {
-        tell(&fault.to_string());
+        tell(&format!(
+            "an account has more sessions than it may: {fault}"
+        ));
         Vec::new()
     }))
 }
@@ -140,7 +142,7 @@ async fn end_surplus(pool: &Pool, session: &Session, most: i64) -> Result<Vec<St
 }
 
 /// Ends sessions of this account, and says which. On PostgreSQL one who does comes after the other: two at once would
-/// take the same sessions in another order, wait for each other, and one of them be refused.
+/// take the same sessions in another order, wait for each other, and one of them be refused. Tidying passes them by.
 async fn end_several(
     pool: &Pool,
     account: &str,
@@ -400,12 +402,15 @@ pub async fn ended_since(
     Ok(rows.await?)
 }
 
-/// Both halves say that the session goes on: each has its own index, of those alone. On PostgreSQL another may have ended
-/// it meanwhile: that stays.
-const RUN_OUT: &str = "update sessions set ended_at = coalesce(ended_at, $1),
-        ended_why = coalesce(ended_why, case when expires_at <= $1 then 'expired' else 'idle' end)
-    where id in (select id from sessions
-                 where (ended_at is null and expires_at <= $1) or (ended_at is null and last_seen_at <= $2) limit $3)";
+/// Both halves say that the session goes on: each has its own index, of those alone.
+fn run_out(passing_by: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "update sessions set ended_at = $1, ended_why = case when expires_at <= $1 then 'expired' else 'idle' end
+         where id in (select id from sessions
+                      where (ended_at is null and expires_at <= $1) or (ended_at is null and last_seen_at <= $2)
+                      limit $3{passing_by})"
+    ))
+}
 
 /// Ends what ran out: sessions past their time, and those not seen since `idle_since`.
 ///
@@ -413,7 +418,7 @@ const RUN_OUT: &str = "update sessions set ended_at = coalesce(ended_at, $1),
 /// The database does not answer or cannot write.
 pub async fn end_expired(pool: &Pool, now: i64, idle_since: i64) -> Result<(), Fault> {
     loop {
-        let done = sqlx::query(RUN_OUT)
+        let done = sqlx::query(run_out(pool.passing_by()))
             .bind(now)
             .bind(idle_since)
             .bind(BATCH as i64)
@@ -425,11 +430,16 @@ pub async fn end_expired(pool: &Pool, now: i64, idle_since: i64) -> Result<(), F
     }
 }
 
-const SURPLUS: &str = "delete from sessions where id in
-    (select id from sessions where ended_why = 'surplus' and ended_at < $1 limit $2)";
+/// Those whose place newer ones took.
+const SURPLUS: &str = "ended_why = 'surplus' and ended_at < $1";
 
-const LONG_ENDED: &str =
-    "delete from sessions where id in (select id from sessions where ended_at < $1 limit $2)";
+const LONG_ENDED: &str = "ended_at < $1";
+
+fn forgetting(which: &str, passing_by: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "delete from sessions where id in (select id from sessions where {which} limit $2{passing_by})"
+    ))
+}
 
 /// Forgets sessions that ended before, with all that is known of their tokens; those whose place newer ones took, sooner:
 /// whoever signs in without end must not fill the disk.
@@ -437,13 +447,14 @@ const LONG_ENDED: &str =
 /// # Errors
 /// The database does not answer or cannot write.
 pub async fn forget(pool: &Pool, ended_before: i64, surplus_before: i64) -> Result<(), Fault> {
-    for (sql, before) in [(SURPLUS, surplus_before), (LONG_ENDED, ended_before)] {
-        while forget_some(pool, sql, before).await? == BATCH {}
+    for (which, before) in [(SURPLUS, surplus_before), (LONG_ENDED, ended_before)] {
+        while forget_some(pool, which, before).await? == BATCH {}
     }
     Ok(())
 }
 
-async fn forget_some(pool: &Pool, sql: &'static str, before: i64) -> Result<u64, Fault> {
+async fn forget_some(pool: &Pool, which: &str, before: i64) -> Result<u64, Fault> {
+    let sql = forgetting(which, pool.passing_by());
     let done = sqlx::query(sql).bind(before).bind(BATCH as i64);
     let done = done.execute(pool.write()).await?;
     Ok(done.rows_affected())
@@ -460,7 +471,7 @@ mod tests {
         Pool::open(&url, 2).await.unwrap()
     }
 
-    async fn steps(pool: &Pool, sql: &'static str) -> String {
+    async fn steps(pool: &Pool, sql: &str) -> String {
         let explaining = AssertSqlSafe(format!("explain query plan {sql}"));
         let steps = sqlx::query(explaining).fetch_all(pool.any()).await.unwrap();
         let step = |row: &AnyRow| row.try_get::<String, _>("detail").unwrap();
@@ -514,14 +525,20 @@ mod tests {
         let pool = database(&folder).await;
         for (sql, indexes) in [
             (
-                RUN_OUT,
+                run_out("").0,
                 &["running_out (expires_at<?)", "idle (last_seen_at<?)"][..],
             ),
-            (SURPLUS, &["replaced (ended_why=? AND ended_at<?)"]),
-            (LONG_ENDED, &["ended (ended_at<?)"]),
-            (HAPPENED, &["ended (ended_at>?)", "told (told_at>?)"]),
+            (
+                forgetting(SURPLUS, "").0,
+                &["replaced (ended_why=? AND ended_at<?)"],
+            ),
+            (forgetting(LONG_ENDED, "").0, &["ended (ended_at<?)"]),
+            (
+                HAPPENED.to_owned(),
+                &["ended (ended_at>?)", "told (told_at>?)"],
+            ),
         ] {
-            let steps = steps(&pool, sql).await;
+            let steps = steps(&pool, &sql).await;
             assert!(!steps.contains("SCAN"), "{sql}\n{steps}");
             for index in indexes {
                 assert!(
