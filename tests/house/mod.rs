@@ -15,6 +15,7 @@ use vestibule::config::LogFormat;
 use vestibule::log::Log;
 use vestibule::world::{Chance, Clock, World};
 
+pub mod busy;
 pub mod database;
 pub mod http;
 pub mod mail;

@@ -8,9 +8,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
+use crate::house::busy::Busy;
 use crate::house::process::{Process, tame};
 use crate::house::{Answer, PASSWORD};
 
@@ -160,20 +159,8 @@ fn a_file_that_another_process_locks_is_503_until_it_lets_go() {
     assert_eq!(process.register("ana"), 201);
     let access = process.token_of("ana");
     let file = folder.path().join("data/vestibule.db");
-    let runtime = rocket::tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut holder = runtime
-        .block_on(SqliteConnection::connect_with(&options))
-        .expect("the file opens");
-    let mut say = |sql: &'static str| {
-        runtime
-            .block_on(sqlx::query(sql).execute(&mut holder))
-            .expect("done");
-    };
-    say("begin immediate");
+    let url = format!("sqlite://{}", file.display());
+    let holder = Busy::with(&url, &["begin immediate"]);
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| assert_unavailable(|| logging_in(&process)));
@@ -183,7 +170,7 @@ fn a_file_that_another_process_locks_is_503_until_it_lets_go() {
         let sessions = process.call("GET", "/auth/sessions").bearer(&access).send();
         assert_eq!(sessions.status, 200);
     });
-    say("rollback");
+    holder.roll_back();
     assert_eq!((process.register("bob"), process.log_in("ana")), (201, 200));
     assert_told_once(process, "locked");
 }

@@ -1,7 +1,6 @@
 //! When the database is gone, locked or full: 503 with words, and never an open door.
 
-use std::time::Duration;
-
+use crate::house::busy::Busy;
 use crate::house::{Database, House, PASSWORD};
 
 fn assert_unavailable(answer: &crate::house::Answer) {
@@ -77,7 +76,7 @@ fn a_database_that_another_process_locks_is_503_and_recovers() {
     let house = House::on(Database::sqlite(), &[]);
     house.register("ana");
     let token = house.log_in("ana", PASSWORD).text_of("access_token");
-    let lock = Lock::hold(&house.database.data_dir().join("vestibule.db"));
+    let lock = Busy::with(&house.database.pool(), &["begin immediate"]);
     assert_unavailable(&house.register("bob"));
     // A session that is not written down could not be ended.
     assert_unavailable(&house.log_in("ana", PASSWORD));
@@ -87,56 +86,6 @@ fn a_database_that_another_process_locks_is_503_and_recovers() {
         200
     );
     assert_eq!(house.get("/health/ready").send().status, 200);
-    drop(lock);
+    lock.roll_back();
     assert_eq!(house.register("bob").status, 201);
-}
-
-/// Another process's write lock.
-struct Lock {
-    release: std::sync::mpsc::Sender<()>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Lock {
-    fn hold(file: &std::path::Path) -> Self {
-        use sqlx::Connection;
-        let (release, released) = std::sync::mpsc::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-        let thread = std::thread::spawn(move || {
-            let runtime = rocket::tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let mut connection = sqlx::SqliteConnection::connect_with(&options)
-                    .await
-                    .expect("the file opens");
-                sqlx::query("begin immediate")
-                    .execute(&mut connection)
-                    .await
-                    .expect("the lock");
-                tell.send(()).expect("told");
-                let _ = released.recv_timeout(Duration::from_secs(60));
-                sqlx::query("rollback")
-                    .execute(&mut connection)
-                    .await
-                    .expect("released");
-            });
-        });
-        told.recv().expect("the lock is held");
-        Self {
-            release,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.release.send(());
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("released");
-        }
-    }
 }
